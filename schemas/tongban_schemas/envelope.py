@@ -4,20 +4,22 @@ Source: CloudEvents 1.0.2 and its Kafka protocol binding. Attributes travel as `
 body in UTF-8. The record's key is the subject.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tongban_schemas.types import Utc, Value, format_utc
 
 Headers = list[tuple[str, bytes]]
 
 _NAMESPACE = UUID("6f1c0f6e-8d0a-5b7e-9c58-2f7d5a0c1b11")
-_UTC = TypeAdapter(Utc)
+
+_NOT_ATTRIBUTES = ("data", "datacontenttype")
 
 MalformedReason = Literal["no_value", "not_cloudevent", "bad_attribute", "bad_payload"]
 
@@ -45,9 +47,9 @@ class Attributes(BaseModel):
     id: UUID
     type: str
     source: str
-    subject: str
+    subject: Annotated[str, Field(min_length=1)]
     time: Utc
-    sequence: int
+    sequence: Annotated[int, Field(ge=1)]
     correlationid: UUID
     causationid: UUID | None = None
     traceparent: str | None = None
@@ -59,17 +61,17 @@ class Event:
     """One fact.
 
     ``id`` is deterministic (see `event_id`), so a producer that repeats itself repeats the id. ``subject`` is the
-    record key: the application's id, or the catalogue entry's. ``sequence`` counts 1, 2, 3 ... per subject and source.
-    ``time`` is when the fact became true, UTC.
+    record key: the application's id, or the catalogue entry's. ``sequence`` counts 1, 2, 3 ... per subject and source;
+    the outbox assigns it, so 0 means "not published yet". ``time`` is when the fact became true, UTC.
     """
 
     id: UUID
     source: str
     subject: str
     time: datetime
-    sequence: int
     correlationid: UUID
     data: EventData
+    sequence: int = 0
     causationid: UUID | None = None
     traceparent: str | None = None
 
@@ -120,20 +122,7 @@ def decode_attributes(headers: Iterable[tuple[str, bytes | None]]) -> Attributes
 
     Raises `MalformedRecordError` when the record is no CloudEvent or an attribute breaks its rule.
     """
-    found: dict[str, str] = {}
-    for name, raw in headers:
-        if name.startswith("ce_") and raw is not None:
-            try:
-                found[name[3:]] = raw.decode()
-            except UnicodeDecodeError as error:
-                raise MalformedRecordError("bad_attribute", f"{name} is not UTF-8") from error
-    if found.get("specversion") != "1.0" or "type" not in found:
-        raise MalformedRecordError("not_cloudevent", "ce_specversion 1.0 and ce_type are required")
-    try:
-        return Attributes.model_validate(found)
-    except ValidationError as error:
-        names = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors()}))
-        raise MalformedRecordError("bad_attribute", f"check ce_{names}") from error
+    return _attributes(_texts(headers))
 
 
 def decode(
@@ -145,19 +134,48 @@ def decode(
     """
     if body is None:
         raise MalformedRecordError("no_value", "the record has no value")
-    attributes = decode_attributes(headers)
-    model = models.get(attributes.type)
+    texts = _texts(headers)
+    model = models.get(texts["type"])
     if model is None:
         return None
-    return build(attributes, decode_data(model, body))
+    return build(_attributes(texts), decode_data(model, body))
+
+
+def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, raw in headers:
+        if name.startswith("ce_") and raw is not None:
+            try:
+                found[name[3:]] = raw.decode()
+            except UnicodeDecodeError as error:
+                raise MalformedRecordError("bad_attribute", f"{name} is not UTF-8") from error
+    if found.get("specversion") != "1.0" or "type" not in found:
+        raise MalformedRecordError("not_cloudevent", "ce_specversion 1.0 and ce_type are required")
+    return found
+
+
+def _attributes(texts: Mapping[str, str]) -> Attributes:
+    try:
+        return Attributes.model_validate(texts)
+    except ValidationError as error:
+        raise MalformedRecordError("bad_attribute", _where(error, "ce_")) from None
+
+
+def _where(error: ValidationError, prefix: str = "") -> str:
+    """The places that break a rule, with the rule where it is one of ours: never a value that was sent."""
+    places = set()
+    for problem in error.errors(include_input=False, include_url=False):
+        place = prefix + ".".join(map(str, problem["loc"])) if problem["loc"] else "body"
+        places.add(f"{place} ({problem['ctx']['error']})" if problem["type"] == "value_error" else place)
+    return f"check {', '.join(sorted(places))}"
 
 
 def decode_data(model: type[EventData], body: bytes) -> EventData:
+    """A payload, read strictly: a number is no text and a text is no boolean. Raises `MalformedRecordError`."""
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
-        paths = ", ".join(sorted({".".join(map(str, problem["loc"])) or "body" for problem in error.errors()}))
-        raise MalformedRecordError("bad_payload", f"{model.TYPE}: check {paths}") from None
+        raise MalformedRecordError("bad_payload", f"{model.TYPE}: {_where(error)}") from None
 
 
 def build(attributes: Attributes, data: EventData) -> Event:
@@ -177,4 +195,18 @@ def build(attributes: Attributes, data: EventData) -> Event:
 def to_structured(event: Event) -> dict[str, Any]:
     """CloudEvents structured JSON: what examples, webhooks and documents show."""
     head = {name.removeprefix("ce_"): raw.decode() for name, raw in encode_headers(event) if name.startswith("ce_")}
-    return {**head, "datacontenttype": "application/json", "data": event.data.model_dump(mode="json", exclude_none=True)}
+    return {
+        **head,
+        "datacontenttype": "application/json",
+        "data": event.data.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def from_structured(document: Mapping[str, Any], models: Mapping[str, type[EventData]]) -> Event | None:
+    """The reverse of `to_structured`, under the same rules as `decode`: None for a type that is not in ``models``.
+
+    Raises `MalformedRecordError`.
+    """
+    head = [(f"ce_{name}", str(value).encode()) for name, value in document.items() if name not in _NOT_ATTRIBUTES]
+    body = json.dumps(document["data"], ensure_ascii=False).encode() if "data" in document else None
+    return decode(head, body, models)

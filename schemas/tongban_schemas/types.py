@@ -4,16 +4,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
-
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 JsonObject = dict[str, Any]
 Language = Literal["zh", "en"]
 
 
+_UTC_ONLY = "times are UTC: send 2026-01-31T08:00:00Z, not a local offset"
+
+
+def _require_text_form(value: object) -> object:
+    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value):
+        raise ValueError(f"{_UTC_ONLY} or a number")
+    return value
+
+
 def _require_utc(value: datetime) -> datetime:
     if value.utcoffset() != timedelta(0):
-        raise ValueError("times are UTC: send 2026-01-31T08:00:00Z, not a local offset")
+        raise ValueError(_UTC_ONLY)
     return value.astimezone(UTC)
 
 
@@ -24,6 +32,7 @@ def format_utc(value: datetime) -> str:
 
 Utc = Annotated[
     AwareDatetime,
+    BeforeValidator(_require_text_form),
     AfterValidator(_require_utc),
     PlainSerializer(format_utc, when_used="json"),
 ]
@@ -37,9 +46,7 @@ Sealed = Annotated[
 ]
 
 StepId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,9}$", description="A step of the item's flow.")]
-DepartmentId = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="A department of the catalogue.")
-]
+DepartmentId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="A department of the catalogue.")]
 
 
 class Value(BaseModel):

@@ -19,7 +19,7 @@ class ApplicationSubmitted(EventData):
 
     item: ItemRef
     applicant: UUID = Field(description="The applicant's pseudonym; never a personal number.")
-    region: str = Field(pattern=r"^\d{6}$", description="GB/T 2260 code of the receiving place.")
+    region: str = Field(pattern=r"^[0-9]{6}$", description="GB/T 2260 code of the receiving place.")
     language: Language = "zh"
     answers: JsonObject = Field(default_factory=dict, description="Answers that are not personal.")
     sealed: dict[str, Sealed] = Field(default_factory=dict, description="Personal answers, by field.")
