@@ -25,7 +25,7 @@ MalformedReason = Literal["no_value", "not_cloudevent", "bad_attribute", "bad_pa
 
 
 class MalformedRecordError(ValueError):
-    """A Kafka record that is no event of ours. ``reason`` says which rule it breaks; the text never holds the payload."""
+    """A Kafka record that is no event of ours. ``reason`` names the broken rule; the text never holds the payload."""
 
     def __init__(self, reason: MalformedReason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

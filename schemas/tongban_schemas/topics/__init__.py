@@ -38,7 +38,7 @@ class Topic(Strict):
     producers: Annotated[tuple[Service, ...], Field(min_length=1)]
     consumers: Annotated[tuple[Service, ...], Field(min_length=1)]
     key: Literal["application", "catalogue-entry"] = Field(
-        description="What the record's key names: the application's id (UUIDv7), or `item:<code>:<version>` and the like."
+        description="What the record's key names: an application (UUIDv7), or `item:<code>:<version>` and the like."
     )
     partitions: Annotated[int, Field(ge=1)]
     cleanup: Literal["delete", "compact"]
