@@ -1,0 +1,142 @@
+"""Who calls, and whether they may. Every route declares one policy; a route without one fails the tests.
+
+Callers carry EdDSA tokens (RFC 8037) in ``Authorization: Bearer`` or, for pages, in the cookie ``tongban_session``.
+"""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from joserfc.jwt import JWTClaimsRegistry
+
+from tongban_runtime.problems import Problem
+
+Role = Literal["citizen", "officer", "operator"]
+ALGORITHMS = ["EdDSA", "Ed25519"]
+SESSION_COOKIE = "tongban_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is behind a request. ``id`` is a pseudonym; ``departments`` are those an officer decides for."""
+
+    id: UUID
+    role: Role
+    departments: frozenset[str]
+
+
+def fetch_jwks(address: str, timeout: float = 10.0) -> KeySet:
+    """The issuer's public keys. Raises `ValueError` for an address that is not http, https or file."""
+    if not address.startswith(("http://", "https://", "file://")):
+        raise ValueError("TONGBAN_TOKEN_JWKS must start with http://, https:// or file://")
+    with urllib.request.urlopen(address, timeout=timeout) as answer:  # noqa: S310 - schemes are checked above
+        return KeySet.import_key_set(json.load(answer))
+
+
+class Authenticator:
+    """Checks tokens against the issuer's keys; a token that was checked is remembered until it expires."""
+
+    def __init__(self, issuer: str, keys: KeySet) -> None:
+        self._keys = keys
+        self._claims = JWTClaimsRegistry(
+            iss={"essential": True, "value": issuer}, sub={"essential": True}, exp={"essential": True}
+        )
+        self._verified = lru_cache(maxsize=10_000)(self._verify)
+
+    def _verify(self, token: str) -> tuple[Caller, float]:
+        decoded = jwt.decode(token, self._keys, algorithms=ALGORITHMS)
+        self._claims.validate(decoded.claims)
+        claims = decoded.claims
+        role = claims.get("role")
+        if role not in ("citizen", "officer", "operator"):
+            raise ValueError("unknown role")
+        caller = Caller(UUID(claims["sub"]), role, frozenset(map(str, claims.get("departments", []))))
+        return caller, float(claims["exp"])
+
+    def caller(self, token: str) -> Caller:
+        """Raises `Problem` 401."""
+        try:
+            caller, expires = self._verified(token)
+        except (JoseError, ValueError, TypeError) as error:
+            raise _not_signed_in() from error
+        if expires <= time.time():
+            raise _not_signed_in()
+        return caller
+
+
+def _not_signed_in() -> Problem:
+    return Problem(
+        401,
+        "not-signed-in",
+        "登录已失效或尚未登录，请先登录。",
+        "You are not signed in, or your session has ended: sign in and try again.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+class Policy:
+    """Who may use a route: ``dependencies=[Depends(policy)]`` or, where the caller matters, ``Depends(policy)``."""
+
+    def __init__(self, name: str, roles: Iterable[Role]) -> None:
+        self.name = name
+        self.roles = frozenset(roles)
+
+    async def __call__(self, request: Request) -> Caller | None:
+        if not self.roles:
+            return None
+        header = request.headers.get("authorization", "")
+        token = header.removeprefix("Bearer ") if header else request.cookies.get(SESSION_COOKIE, "")
+        if not token:
+            raise _not_signed_in()
+        authenticator: Authenticator = request.app.state.authenticator
+        caller = authenticator.caller(token)
+        if caller.role not in self.roles:
+            raise Problem(
+                403,
+                "not-permitted",
+                "您没有办理这项操作的权限。",
+                "Your role does not permit this.",
+            )
+        return caller
+
+
+public = Policy("public", ())
+"""Anyone, without signing in."""
+citizen = Policy("citizen", ("citizen",))
+officer = Policy("officer", ("officer",))
+operator = Policy("operator", ("operator",))
+signed_in = Policy("signed-in", ("citizen", "officer", "operator"))
+
+
+def policies_of(route: APIRoute) -> list[str]:
+    """The names of the policies that guard a route."""
+    found: list[str] = []
+    pending = [route.dependant]
+    while pending:
+        dependant = pending.pop()
+        pending.extend(dependant.dependencies)
+        if isinstance(dependant.call, Policy):
+            found.append(dependant.call.name)
+    return found
+
+
+def routes_without_policy(app: FastAPI) -> list[str]:
+    """Paths of routes that nobody gave exactly one policy."""
+    wrong = []
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            if len(policies_of(route)) != 1:
+                wrong.append(route.path)
+        elif getattr(route, "path", "") and type(route).__name__ != "Mount":
+            wrong.append(getattr(route, "path", ""))
+    return wrong

@@ -1,0 +1,241 @@
+"""One batch, one transaction: guard, hand to the handlers, park what cannot be handled, move the positions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from aiokafka import TopicPartition
+from opentelemetry.trace import Span
+from tongban_schemas.envelope import Event
+from tongban_schemas.events import EVENTS
+from tongban_schemas.topics import TOPICS
+
+from tongban_runtime import logs, parking, positions
+from tongban_runtime.clock import Clock
+from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
+from tongban_runtime.outcome import Done, Outcome, Park, ParkReason, Retry
+from tongban_runtime.parking import Parked
+from tongban_runtime.positions import Position
+from tongban_runtime.records import Record, Unreadable, read
+from tongban_runtime.registry import Handler, Registry
+from tongban_runtime.telemetry import count, format_traceparent, start_process_span
+
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
+"""Pauses before a parked key is tried again; after the last one it waits for an operator."""
+
+
+_NOT_THE_EVENTS_FAULT = (*ENGINE_ERRORS, parking.ParkingLimitError)
+
+
+class NotDoneError(Exception):
+    """A handler ended in something other than `Done`, so its transaction must not commit."""
+
+    def __init__(self, outcome: Retry | Park) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records in order, with the claims under which they were read."""
+
+    records: Sequence[Record]
+    claims: Mapping[TopicPartition, Position]
+
+
+@dataclass(slots=True)
+class Result:
+    """What a batch came to: new positions, and partitions that this instance must claim anew."""
+
+    advanced: dict[TopicPartition, int] = field(default_factory=dict)
+    fenced: set[TopicPartition] = field(default_factory=set)
+    misplaced: set[TopicPartition] = field(default_factory=set)
+
+
+class Processor:
+    """Runs a consumer's handlers over batches, each in a transaction of its own."""
+
+    def __init__(
+        self, *, consumer: str, pool: Pool, registry: Registry, clock: Clock, topic_prefix: str, parked_keys_limit: int
+    ) -> None:
+        self._consumer = consumer
+        self._pool = pool
+        self.registry = registry
+        self._clock = clock
+        self._prefix = topic_prefix
+        self._keys_limit = parked_keys_limit
+        self._compacted = {topic_prefix + name for name, topic in TOPICS.items() if topic.cleanup == "compact"}
+
+    async def process(self, batch: Batch) -> Result:
+        """Handles a batch. One that fails is retried in halves, down to the single event that fails, which is parked.
+
+        Raises `ParkingLimitError`, and the engines' errors when the batch must be read again.
+        """
+        result = Result()
+        await self._process(batch.records, batch.claims, result)
+        return result
+
+    async def _process(
+        self, records: Sequence[Record], claims: Mapping[TopicPartition, Position], result: Result
+    ) -> None:
+        try:
+            await self._transact(records, claims, result)
+        except _NOT_THE_EVENTS_FAULT:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is answered by a retry, then by parking
+            if len(records) == 1:
+                await self._park_failed(records[0], claims, result, error)
+                return
+            logs.warning("consumer.batch-split", error=error, records=len(records))
+            middle = len(records) // 2
+            await self._process(records[:middle], claims, result)
+            await self._process(records[middle:], claims, result)
+
+    async def _transact(
+        self, records: Sequence[Record], claims: Mapping[TopicPartition, Position], result: Result
+    ) -> None:
+        spans: list[Span] = []
+        try:
+            async with self._pool.acquire() as tx, tx.transaction():
+                accepted = await self._guard(tx, records, claims, result)
+                parked, events = await self._sort_out(tx, accepted, spans)
+                await parking.park(tx, self._consumer, parked, self._keys_limit)
+                await self._run_handlers(tx, events)
+                advanced = {record.place: record.offset + 1 for record in accepted}
+                if advanced:
+                    await positions.advance(tx, self._consumer, advanced)
+        finally:
+            for span in spans:
+                span.end()
+        result.advanced.update(advanced)
+        count("tongban.events.handled", len(events))
+
+    async def _guard(
+        self, tx: Tx, records: Sequence[Record], claims: Mapping[TopicPartition, Position], result: Result
+    ) -> list[Record]:
+        """The records that the locked positions allow: claimed by us, next in line, and without a hole before or inside."""
+        current = await positions.lock(tx, self._consumer, {record.place for record in records})
+        accepted: dict[TopicPartition, list[Record]] = {place: [] for place in current}
+        for record in records:
+            if record.offset >= current[record.place].next_offset:
+                accepted[record.place].append(record)
+        for place, position in current.items():
+            following = range(position.next_offset, position.next_offset + len(accepted[place]))
+            if position.epoch != claims[place].epoch:
+                result.fenced.add(place)
+            elif place.topic not in self._compacted and [r.offset for r in accepted[place]] != list(following):
+                result.misplaced.add(place)
+            else:
+                continue
+            accepted[place] = []
+        return [record for group in accepted.values() for record in group]
+
+    async def _sort_out(self, tx: Tx, records: Sequence[Record], spans: list[Span]) -> tuple[list[Parked], list[Event]]:
+        waiting = await parking.waiting_keys(tx, self._consumer, {record.key for record in records if record.key})
+        parked: list[Parked] = []
+        events: list[Event] = []
+        for record in records:
+            if record.key in waiting:
+                parked.append(Parked(record, record.key, "behind", "an earlier event of this key is parked"))
+                continue
+            match read(record, record.place.topic.removeprefix(self._prefix), self.registry.models):
+                case Unreadable(reason, detail, holds_key):
+                    parked.append(Parked(record, record.key if holds_key else None, reason, detail))
+                    if holds_key and record.key:
+                        waiting.add(record.key)
+                case None:
+                    self._pass_over(record)
+                case event:
+                    events.append(_traced(event, spans))
+        return parked, events
+
+    def _pass_over(self, record: Record) -> None:
+        count("tongban.events.ignored")
+        if record.header("ce_type") not in EVENTS:
+            logs.info(
+                "consumer.ignored",
+                topic=record.place.topic,
+                partition=record.place.partition,
+                offset=record.offset,
+                event_id=record.header("ce_id"),
+            )
+
+    async def _run_handlers(self, tx: Tx, events: Sequence[Event]) -> None:
+        groups: dict[str, tuple[Handler, list[Event]]] = {}
+        for event in events:
+            handler = self.registry.handler_of(event.type)
+            groups.setdefault(handler.name, (handler, []))[1].append(event)
+        for handler, group in groups.values():
+            outcome: Outcome = await handler.function(tx, group)
+            if not isinstance(outcome, Done):
+                raise NotDoneError(outcome)
+
+    async def _park_failed(
+        self, record: Record, claims: Mapping[TopicPartition, Position], result: Result, error: Exception
+    ) -> None:
+        reason, detail, after = _judge(error, attempts=0)
+        retry_at = None if after is None else self._clock.now() + after
+        logs.warning("consumer.batch-split", error=error, records=1)
+        async with self._pool.acquire() as tx, tx.transaction():
+            for accepted in await self._guard(tx, [record], claims, result):
+                await parking.park(
+                    tx, self._consumer, [Parked(accepted, accepted.key, reason, detail, retry_at)], self._keys_limit
+                )
+                await positions.advance(tx, self._consumer, {accepted.place: accepted.offset + 1})
+                result.advanced[accepted.place] = accepted.offset + 1
+
+    async def retry_due(self) -> None:
+        """Tries the parked keys whose pause is over."""
+        async with self._pool.acquire() as connection:
+            due = await parking.due_keys(connection, self._consumer, self._clock.now())
+        for key, attempts in due:
+            await self.release(key, attempts)
+
+    async def release(self, key: str, attempts: int = 0) -> int:
+        """Handles the parked events of a key, in order, in one transaction; returns how many, or 0 when it failed again."""
+        spans: list[Span] = []
+        try:
+            async with self._pool.acquire() as tx, tx.transaction():
+                await positions.lock_all(tx, self._consumer)
+                records = await parking.records_of(tx, self._consumer, key)
+                events: list[Event] = []
+                for record in records:
+                    match read(record, record.place.topic.removeprefix(self._prefix), self.registry.models):
+                        case Unreadable(reason, detail, _):
+                            raise NotDoneError(Park(reason, detail))
+                        case None:
+                            pass
+                        case event:
+                            events.append(_traced(event, spans))
+                await self._run_handlers(tx, events)
+                await parking.forget(tx, self._consumer, key)
+        except ENGINE_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_process`
+            _, detail, after = _judge(error, attempts)
+            retry_at = None if after is None else self._clock.now() + after
+            async with self._pool.acquire() as tx, tx.transaction():
+                await parking.postpone(tx, self._consumer, key, retry_at, detail)
+            return 0
+        finally:
+            for span in spans:
+                span.end()
+        logs.info("parked.released", events=len(records))
+        return len(records)
+
+
+def _judge(error: Exception, attempts: int) -> tuple[ParkReason, str, timedelta | None]:
+    """Why a single event failed, in words without its data, and the pause before the next attempt."""
+    if isinstance(error, NotDoneError):
+        outcome = error.outcome
+        if isinstance(outcome, Park):
+            return outcome.reason, outcome.detail, None
+        return "retry", outcome.detail, outcome.after
+    after = RETRY_DELAYS[attempts] if attempts < len(RETRY_DELAYS) else None
+    return "handler_failed", type(error).__name__, after
+
+
+def _traced(event: Event, spans: list[Span]) -> Event:
+    span = start_process_span(event.type, event.subject, event.traceparent)
+    spans.append(span)
+    return replace(event, traceparent=format_traceparent(span))

@@ -1,0 +1,214 @@
+"""The life of a service's process: settings, migrations, components that run together and end together."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from tongban_runtime import logs, operations, problems, telemetry
+from tongban_runtime.auth import Authenticator, fetch_jwks
+from tongban_runtime.batch import Processor
+from tongban_runtime.clock import Clock, SystemClock
+from tongban_runtime.consumer import Consumer
+from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
+from tongban_runtime.health import Health, Heartbeat
+from tongban_runtime.registry import Registry
+from tongban_runtime.relay import Relay
+from tongban_runtime.sealing import Sealer
+from tongban_runtime.settings import RuntimeSettings
+
+
+class Component(Protocol):
+    """A part of the process that runs until it is told to stop."""
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What wiring is given to build a service from."""
+
+    settings: RuntimeSettings
+    pool: Pool
+    health: Health
+    clock: Clock
+    sealer: Sealer
+    authenticator: Authenticator
+    processor: Processor | None = None
+
+
+@dataclass(slots=True)
+class Parts:
+    """What wiring gives back. ``workers`` are the service's own components, by the name that ``--only`` takes."""
+
+    app: FastAPI
+    registry: Registry
+    workers: Mapping[str, Callable[[Heartbeat], Component]] = field(default_factory=dict)
+    extra_roles: Mapping[str, Callable[[Heartbeat], Component]] = field(default_factory=dict)
+    """Components that run only when ``--only`` names them: those that want a process of their own."""
+
+
+Wire = Callable[[Runtime], Awaitable[Parts]]
+
+
+class HttpServer:
+    """Uvicorn as a component."""
+
+    def __init__(self, app: FastAPI, settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
+        self._server = _QuietServer(
+            uvicorn.Config(
+                app,
+                host=settings.http_host,
+                port=settings.http_port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=5,
+                lifespan="off",
+            )
+        )
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+    async def run(self) -> None:
+        beating = asyncio.create_task(self._beat())
+        try:
+            await self._server.serve()
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._heartbeat.beat()
+            await asyncio.sleep(1)
+
+
+class _QuietServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the service, which stops all components in order."""
+        yield
+
+
+def prepare_app(app: FastAPI, runtime: Runtime) -> FastAPI:
+    """Gives an app what every service's app has: errors as problems, health, operations, the runtime in its state."""
+    problems.install(app)
+    app.include_router(operations.router)
+    app.state.runtime = runtime
+    app.state.authenticator = runtime.authenticator
+    return app
+
+
+async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) -> Runtime:
+    """Connects to the engines, waiting for them up to a minute."""
+    dsn = settings.database.get_secret_value()
+    await wait_until_ready(dsn)
+    keys = await asyncio.to_thread(fetch_jwks, settings.token_jwks)
+    return Runtime(
+        settings=settings,
+        pool=await create_pool(dsn, settings.database_pool),
+        health=Health(settings.stall_limit),
+        clock=clock or SystemClock(),
+        sealer=Sealer(settings.seal_key.get_secret_value()),
+        authenticator=Authenticator(settings.token_issuer, keys),
+    )
+
+
+def make_processor(runtime: Runtime, registry: Registry) -> Processor:
+    return Processor(
+        consumer=runtime.settings.instance,
+        pool=runtime.pool,
+        registry=registry,
+        clock=runtime.clock,
+        topic_prefix=runtime.settings.topic_prefix,
+        parked_keys_limit=runtime.settings.parked_keys_limit,
+    )
+
+
+def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str, Component]:
+    settings = runtime.settings
+    processor = runtime.processor = make_processor(runtime, parts.registry)
+    factories: dict[str, Callable[[Heartbeat], Component]] = {
+        "api": lambda beat: HttpServer(prepare_app(parts.app, runtime), settings, beat),
+        "consumer": lambda beat: Consumer(
+            name=settings.instance,
+            replica=settings.replica,
+            bootstrap=settings.kafka,
+            topic_prefix=settings.topic_prefix,
+            pool=runtime.pool,
+            processor=processor,
+            heartbeat=beat,
+            stall_limit=settings.stall_limit,
+        ),
+        "relay": lambda beat: Relay(settings.database.get_secret_value(), settings.kafka, settings.topic_prefix, beat),
+        **parts.workers,
+    }
+    every = {**factories, **parts.extra_roles}
+    unknown = set(only) - every.keys()
+    if unknown:
+        raise SystemExit(f"unknown component {', '.join(sorted(unknown))}; there are {', '.join(sorted(every))}")
+    chosen = only or list(factories)
+    return {name: every[name](runtime.health.heartbeat(name)) for name in chosen}
+
+
+async def _serve(settings: RuntimeSettings, wire: Wire, only: Sequence[str]) -> None:
+    runtime = await open_runtime(settings)
+    parts = await wire(runtime)
+    components = _components(runtime, parts, only)
+    runtime.health.watch()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, components)
+    logs.info("service.started", components=sorted(components))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, component in components.items():
+                group.create_task(_run(name, component))
+    finally:
+        await asyncio.wait_for(runtime.pool.close(), 10)
+    logs.info("service.stopped")
+
+
+def _stop(components: Mapping[str, Component]) -> None:
+    for component in components.values():
+        component.stop()
+
+
+async def _run(name: str, component: Component) -> None:
+    try:
+        await component.run()
+    except Exception as error:
+        logs.warning("service.component-failed", error=error, component=name)
+        raise
+
+
+def main(package: str, load_settings: Callable[[], RuntimeSettings], wire: Wire) -> None:
+    """The command line of a service: ``migrate``, or run with every component or those that ``--only`` names."""
+    parser = argparse.ArgumentParser(prog=f"python -m {package}")
+    parser.add_argument("command", nargs="?", choices=["run", "migrate"], default="run")
+    parser.add_argument("--only", default="", help="components to run, with commas; all by default")
+    arguments = parser.parse_args()
+    settings = load_settings()
+    logs.configure(settings.instance)
+    if arguments.command == "migrate":
+        asyncio.run(migrate(settings.database.get_secret_value(), package))
+        return
+    telemetry.configure(settings)
+    only = [name for name in arguments.only.split(",") if name]
+    try:
+        uvloop.run(_serve(settings, wire, only))
+    except* Exception:  # noqa: BLE001 - the failed component has logged itself; the process ends to be restarted
+        sys.exit(1)
+    finally:
+        telemetry.shutdown()

@@ -1,0 +1,34 @@
+"""Settings that every service has. They come from the environment; a wrong one stops the start with its name."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RuntimeSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="TONGBAN_", extra="ignore", frozen=True)
+
+    instance: str = Field(description="Name of this deployment; also its Kafka consumer group.")
+    replica: str = Field(default="0", description="Which replica of the deployment this is; stable over restarts.")
+    kafka: str = Field(description="Bootstrap servers, host:port.")
+    database: SecretStr = Field(description="postgresql:// address of this service's own database.")
+    topic_prefix: str = Field(
+        default="", description="Put before every topic's name, so that systems can share a broker."
+    )
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    seal_key: SecretStr = Field(description="32 bytes, base64url: the root of the applications' keys.")
+    token_issuer: str = Field(description="The `iss` that tokens must carry.")
+    token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
+    otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector for spans and metrics.")
+    trace_file: Path | None = Field(
+        default=None, description="File that spans are appended to, one JSON object a line."
+    )
+    trace_ratio: float = Field(default=1.0, ge=0.0, le=1.0, description="Share of new traces that are recorded.")
+    parked_keys_limit: int = Field(default=50, ge=1, description="Keys parked in ten minutes that stop the consumer.")
+    stall_limit: float = Field(default=60.0, gt=0, description="Seconds without progress that end the process.")
+    database_pool: int = Field(default=8, ge=2, description="Connections to the database.")
+
+    def topic(self, name: str) -> str:
+        return self.topic_prefix + name
