@@ -252,8 +252,9 @@ def condition_fields(schema: object) -> frozenset[str]:
 
 def _build(definition: JsonObject) -> Item:
     laws = {name: text(law) for name, law in definition.get("laws", {}).items()}
+    bases = {name: _base(part, laws) for name, part in definition.get("bases", {}).items()}
     roles: dict[str, str] = definition.get("departments", {})
-    steps = tuple(_step(part, laws, roles) for part in definition["steps"])
+    steps = tuple(_step(part, bases, roles) for part in definition["steps"])
     deciding = sorted({name for step in steps if step.when is not None for name in step.when.fields})
     certificate = definition["certificate"]
     return Item(
@@ -263,13 +264,13 @@ def _build(definition: JsonObject) -> Item:
         service_objects=tuple(definition.get("service_object", ())),
         departments=roles,
         form=Form.compile(definition["form"]),
-        materials=tuple(_material(part, laws, roles) for part in definition.get("materials", ())),
+        materials=tuple(_material(part, bases, roles) for part in definition.get("materials", ())),
         steps=steps,
         certificate=Certificate(
             kind=certificate["kind"],
             issuer=_department(certificate["issuer"], roles),
             name=text(certificate["name"]),
-            basis=_bases(certificate.get("basis", ()), laws),
+            basis=_bases(certificate.get("basis", ()), bases),
         ),
         definition=definition,
         _by_id={step.id: step for step in steps},
@@ -282,8 +283,8 @@ def _department(role: str, roles: Mapping[str, str]) -> str:
     return roles.get(role, role)
 
 
-def _step(part: JsonObject, laws: Mapping[str, Text], roles: Mapping[str, str]) -> Step:
-    needs = tuple(Need(need["step"], _bases(need.get("basis", ()), laws)) for need in part.get("needs", ()))
+def _step(part: JsonObject, bases: Mapping[str, Basis], roles: Mapping[str, str]) -> Step:
+    needs = tuple(Need(need["step"], _bases(need.get("basis", ()), bases)) for need in part.get("needs", ()))
     limit = part.get("limit", {})
     return Step(
         id=part["id"],
@@ -295,7 +296,7 @@ def _step(part: JsonObject, laws: Mapping[str, Text], roles: Mapping[str, str]) 
         needed=frozenset(need.step for need in needs),
         when=Condition.compile(part["when"]) if "when" in part else None,
         limits=Limits(_limit(limit.get("legal")), _limit(limit.get("promised"))),
-        basis=_bases(part.get("basis", ()), laws),
+        basis=_bases(part.get("basis", ()), bases),
         decide=_decide(part["decide"]),
     )
 
@@ -312,21 +313,22 @@ def _limit(part: JsonObject | None) -> Limit | None:
     return None if part is None else Limit(part["number"], part["unit"])
 
 
-def _bases(parts: Any, laws: Mapping[str, Text]) -> tuple[Basis, ...]:
-    return tuple(
-        Basis(None, "", text(part["local_habit"]))
-        if "local_habit" in part
-        else Basis(laws[part["law"]], part["article"], text(part["says"]))
-        for part in parts
-    )
+def _base(part: JsonObject, laws: Mapping[str, Text]) -> Basis:
+    if "local_habit" in part:
+        return Basis(None, "", text(part["local_habit"]))
+    return Basis(laws[part["law"]], part["article"], text(part["says"]))
 
 
-def _material(part: JsonObject, laws: Mapping[str, Text], roles: Mapping[str, str]) -> Material:
+def _bases(names: Any, bases: Mapping[str, Basis]) -> tuple[Basis, ...]:
+    return tuple(bases[name] for name in names)
+
+
+def _material(part: JsonObject, bases: Mapping[str, Basis], roles: Mapping[str, str]) -> Material:
     return Material(
         id=part["id"],
         name=text(part["name"]),
         issuer=text(part["issuer"]),
         department=_department(part["asked_by"], roles),
-        basis=_bases(part["basis"], laws),
+        basis=_bases(part["basis"], bases),
         obtain=tuple(text(way) for way in part["obtain"]),
     )

@@ -128,7 +128,7 @@ def _value(
         return found
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, part, (*place, index), lines, seen, file) for index, part in enumerate(node.value)]
-    return loader.construct_object(node)  # type: ignore[no-untyped-call]
+    return loader.construct_object(node)
 
 
 def item_schema() -> JsonObject:
