@@ -24,7 +24,7 @@ RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 6
 """Pauses before a parked key is tried again; after the last one it waits for an operator."""
 
 
-_NOT_THE_EVENTS_FAULT = (*ENGINE_ERRORS, parking.ParkingLimitError)
+_NOT_THE_EVENTS_FAULT: tuple[type[Exception], ...] = (*ENGINE_ERRORS, parking.ParkingLimitError)
 
 
 class NotDoneError(Exception):
