@@ -140,8 +140,8 @@ def _backward(contract: Contract) -> Iterator[str]:
                 except MalformedRecordError as error:
                     yield (
                         f"{event_type}: consumers of today cannot read an event of revision {revision.number} "
-                        f"({error}). Such events are kept for ever: undo the change, or publish the next major version beside it, "
-                        "consumers first"
+                        f"({error}). Such events are kept for ever: undo the change, or publish the next major version "
+                        "beside it, consumers first"
                     )
 
 
