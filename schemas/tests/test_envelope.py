@@ -14,6 +14,7 @@ from tongban_schemas.envelope import (
     MalformedRecordError,
     decode,
     decode_attributes,
+    decode_type,
     encode_body,
     encode_headers,
     event_id,
@@ -96,6 +97,7 @@ def test_foreign_headers_are_left_alone(event: Event) -> None:
 def test_a_type_nobody_knows_is_no_event_and_its_own_attributes_are_not_judged(event: Event) -> None:
     foreign: Headers = [("ce_specversion", b"1.0"), ("ce_type", b"org.example.thing"), ("ce_id", b"17")]
     assert decode(foreign, b"{}", EVENTS) is None
+    assert decode_type(foreign) == "org.example.thing"
     later = _with(encode_headers(event), "ce_type", b"cn.tongban.application.submitted.v2")
     assert decode(later, b"not even JSON", EVENTS) is None
 

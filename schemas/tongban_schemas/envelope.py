@@ -117,6 +117,14 @@ def encode_body(data: EventData) -> bytes:
     return data.model_dump_json(exclude_none=True).encode()
 
 
+def decode_type(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """The event type alone, so that a reader passes over types it does not know without judging their attributes.
+
+    Raises `MalformedRecordError` when the record is no CloudEvent.
+    """
+    return _texts(headers)["type"]
+
+
 def decode_attributes(headers: Iterable[tuple[str, bytes | None]]) -> Attributes:
     """The CloudEvents attributes of a record; foreign headers are left alone.
 
