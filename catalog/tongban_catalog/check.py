@@ -128,10 +128,8 @@ def _schema_problems(source: Source, schema: JsonObject) -> Iterator[Problem]:
 
 
 def _at(schema: JsonObject, path: Iterable[str | int]) -> JsonObject:
-    """The part of a schema at a schema path; references are followed."""
+    """The part of a schema at an evaluation path, which goes through references."""
     found: Any = schema
     for key in path:
-        found = found[key]
-        while "$ref" in found:
-            found = schema["$defs"][found["$ref"].rsplit("/", 1)[-1]]
+        found = schema["$defs"][found["$ref"].rsplit("/", 1)[-1]] if key == "$ref" else found[key]
     return dict(found)

@@ -79,7 +79,7 @@ class Condition:
         return cls(schema, condition_fields(schema), validator)
 
     def holds(self, answers: Mapping[str, Any]) -> bool:
-        return self._validator.is_valid(answers)
+        return self._validator.is_valid(dict(answers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,13 @@ class Source:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def at(self, place: Place) -> Any:
+        """The value at a place of `lines`."""
+        value = self.data
+        for key in place:
+            value = value[key]
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:

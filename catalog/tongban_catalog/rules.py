@@ -262,11 +262,9 @@ def _parts(condition: JsonObject, place: Place) -> Iterator[tuple[Place, JsonObj
 
 
 def _mention(source: Source, place: Place, name: str) -> Place:
-    """Where below ``place`` a field is tested, or else ``place`` itself."""
-    for known in source.lines:
-        if known[: len(place)] == place and known[-1] == name:
-            return known
-    return place
+    """Where below ``place`` a field is named, as a key or in a list."""
+    below = (known for known in source.lines if known[: len(place)] == place)
+    return next((known for known in below if name in (known[-1], source.at(known))), place)
 
 
 def _find(value: Any, key: str, place: Place = ()) -> Iterator[tuple[Place, Any]]:
