@@ -1,0 +1,49 @@
+"""Secrets of a stack, made once and kept under its folder for its owner only."""
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import OKPKey
+
+
+def remembered(path: Path, fresh: str) -> str:
+    """The text kept in the file, which is created whole with `fresh`, mode 0600, when it does not exist."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", encoding="utf-8") as file:
+            file.write(fresh)
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+    return path.read_text("utf-8")
+
+
+def database_password(folder: Path) -> str:
+    """Password of the database's owner; letters, digits, `-` and `_` only."""
+    return remembered(folder / "postgres-password", secrets.token_urlsafe(24))
+
+
+def seal_key(folder: Path) -> str:
+    """32 random bytes as base64url: the root of the applications' keys."""
+    return remembered(folder / "seal-key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"))
+
+
+def signing_key(folder: Path) -> OKPKey:
+    """Ed25519 key pair (RFC 8037) that the development issuer signs tokens with."""
+    generated = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
+    kept: dict[str, Any] = json.loads(
+        remembered(folder / "token-key.json", json.dumps(generated.as_dict(private=True)))
+    )
+    return OKPKey.import_key(kept)
+
+
+def public_keys(key: OKPKey) -> dict[str, Any]:
+    """JWK set (RFC 7517) with the public half."""
+    return {"keys": [key.as_dict(private=False)]}

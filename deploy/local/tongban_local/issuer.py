@@ -1,0 +1,171 @@
+"""Development token issuer: signs whatever it is asked to, for people who try the system on their own machine.
+
+Never for real use. It listens on the loopback address only, refuses foreign Host headers, and sends people back to
+loopback addresses only.
+"""
+
+import secrets
+import sys
+import time
+from html import escape
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import NAMESPACE_URL, uuid5
+
+import uvicorn
+from fastapi import FastAPI, Form, HTTPException, Query
+from fastapi.responses import HTMLResponse, RedirectResponse
+from joserfc.jwk import OKPKey
+from pydantic import BaseModel, ConfigDict
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from tongban_local.credentials import public_keys
+from tongban_local.tokens import Role, TokenRequest, prepare, sign
+
+CODE_LIFETIME = 120.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class DemoRole(BaseModel):
+    """A role that a visitor can sign in as."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    role: Role
+    departments: tuple[str, ...] = ()
+
+    def request(self) -> TokenRequest:
+        """Claims of the role; its pseudonym is the same on every sign-in."""
+        subject = uuid5(NAMESPACE_URL, f"tongban:demo:{self.id}")
+        return TokenRequest(role=self.role, sub=subject, departments=self.departments)
+
+
+DEMO_ROLES = (
+    DemoRole(id="applicant", name="演示申请人 Demo applicant", role="citizen"),
+    DemoRole(id="applicant-2", name="演示申请人二 Second demo applicant", role="citizen"),
+    DemoRole(
+        id="reform",
+        name="演示办事员·发展改革、生态环境 Demo officer, development reform and ecology",
+        role="officer",
+        departments=("development-reform", "ecology"),
+    ),
+    DemoRole(
+        id="land",
+        name="演示办事员·自然资源、文物 Demo officer, natural resources and heritage",
+        role="officer",
+        departments=("natural-resources", "heritage"),
+    ),
+    DemoRole(
+        id="construction",
+        name="演示办事员·住建、人防等 Demo officer, housing, civil defence and others",
+        role="officer",
+        departments=("housing", "civil-defence", "culture", "health", "public-security", "market-regulation"),
+    ),
+    DemoRole(id="operator", name="演示运维员 Demo operator", role="operator"),
+)
+_BY_ID = {role.id: role for role in DEMO_ROLES}
+
+_PAGE = """<!doctype html>
+<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>开发用登录 Development sign-in</title>
+<style>body{{font:1.1rem/1.6 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}}
+.warning{{border-left:.4rem solid #d4351c;padding:.5rem 1rem;background:#fdf3f1}}
+button{{display:block;width:100%;text-align:left;font:inherit;padding:.7rem 1rem;margin:.6rem 0;border:2px solid #1d70b8;
+background:#fff;cursor:pointer}}button:focus{{outline:3px solid #fd0}}</style></head><body>
+<h1>以演示角色登录<br><small lang="en">Sign in as a demo role</small></h1>
+<p class="warning"><strong>仅供开发。</strong>不核验身份，任何人都能选任何角色。<br>
+<span lang="en"><strong>Development only.</strong> Nobody's identity is checked.</span></p>
+<form method="post" action="/authorize">
+<input type="hidden" name="redirect_uri" value="{redirect_uri}"><input type="hidden" name="state" value="{state}">
+{buttons}</form></body></html>"""
+
+
+class CodeRequest(BaseModel):
+    """A one-time code to exchange, and the address it was sent to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str
+    redirect_uri: str
+
+
+class Codes:
+    """One-time codes that are waiting to be exchanged."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[float, str, DemoRole]] = {}
+
+    def issue(self, redirect_uri: str, role: DemoRole) -> str:
+        """A fresh code for the role, good once, for two minutes and that address."""
+        now = time.monotonic()
+        self._waiting = {code: entry for code, entry in self._waiting.items() if entry[0] > now}
+        code = secrets.token_urlsafe(24)
+        self._waiting[code] = (now + CODE_LIFETIME, redirect_uri, role)
+        return code
+
+    def redeem(self, code: str, redirect_uri: str) -> DemoRole | None:
+        """The role of a code, once."""
+        expires, address, role = self._waiting.pop(code, (0.0, "", DEMO_ROLES[0]))
+        return role if expires > time.monotonic() and address == redirect_uri else None
+
+
+def check_redirect(address: str) -> str:
+    """The address, if it is on this machine. Raises: HTTPException 400 for any other."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or parts.hostname not in LOOPBACK or "\\" in address:
+        raise HTTPException(400, "redirect_uri 必须是本机地址 must be an address of this machine")
+    return address
+
+
+def build(key: OKPKey, issuer: str) -> FastAPI:
+    """The issuer's web application. issuer: its own base URL, which becomes the claim `iss`."""
+    app = FastAPI(title="Tongban development issuer", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    codes = Codes()
+
+    @app.get("/jwks")
+    async def jwks() -> dict[str, Any]:
+        return public_keys(key)
+
+    @app.post("/token")
+    async def token(request: TokenRequest) -> dict[str, str]:
+        return {"token": sign(key, issuer, request)}
+
+    @app.get("/authorize", response_class=HTMLResponse)
+    async def choose(redirect_uri: str, state: Annotated[str, Query(max_length=500)] = "") -> str:
+        buttons = "\n".join(
+            f'<button name="role" value="{role.id}">{escape(role.name)}</button>' for role in DEMO_ROLES
+        )
+        address = escape(check_redirect(redirect_uri), quote=True)
+        return _PAGE.format(redirect_uri=address, state=escape(state, quote=True), buttons=buttons)
+
+    @app.post("/authorize")
+    async def authorize(
+        redirect_uri: Annotated[str, Form()],
+        role: Annotated[str, Form()],
+        state: Annotated[str, Form(max_length=500)] = "",
+    ) -> RedirectResponse:
+        if role not in _BY_ID:
+            raise HTTPException(400, "没有该角色 no such role")
+        code = codes.issue(check_redirect(redirect_uri), _BY_ID[role])
+        parts = urlsplit(redirect_uri)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()} | {"code": code, "state": state}
+        return RedirectResponse(parts._replace(query=urlencode(query)).geturl(), status_code=303)
+
+    @app.post("/code")
+    async def exchange(request: CodeRequest) -> dict[str, str]:
+        role = codes.redeem(request.code, request.redirect_uri)
+        if role is None:
+            raise HTTPException(400, "代码无效或已使用 the code is unknown, used or too old")
+        return {"token": sign(key, issuer, role.request())}
+
+    return app
+
+
+if __name__ == "__main__":
+    host, port = sys.argv[1], int(sys.argv[2])
+    own = build(prepare(Path(sys.argv[3])), f"http://{host}:{port}")
+    uvicorn.run(own, host=host, port=port, log_level="warning", access_log=False)

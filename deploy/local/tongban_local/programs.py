@@ -1,0 +1,100 @@
+"""Every program of a stack, with its command line and environment."""
+
+import sys
+
+from tongban_local import credentials, kafka, postgres
+from tongban_local.ports import HOST
+from tongban_local.processes import MARK
+from tongban_local.stack import PROJECT, SERVICES, Stack
+from tongban_local.supervise import Program
+
+APPROVALS = {
+    "approvals-reform": ("development-reform", "ecology"),
+    "approvals-land": ("natural-resources", "heritage"),
+    "approvals-construction": (
+        "housing",
+        "civil-defence",
+        "culture",
+        "health",
+        "public-security",
+        "market-regulation",
+    ),
+}
+MODULES = {
+    "intake": "tongban_intake",
+    "intake-view": "tongban_intake",
+    **dict.fromkeys(APPROVALS, "tongban_approvals"),
+    "certificates": "tongban_certificates",
+    "notify": "tongban_notify",
+}
+ARGUMENTS = {"intake": ("--only", "api,consumer,relay"), "intake-view": ("--only", "view")}
+DATABASES = {name: f"tongban_{name.replace('-', '_')}" for name in SERVICES} | {"intake-view": "tongban_intake"}
+
+
+def engine_programs(stack: Stack, launch: kafka.Launch | None) -> list[Program]:
+    """Kafka, PostgreSQL, mail and the development issuer, as far as this stack runs them itself.
+
+    launch: how to start Kafka; None when the stack runs none.
+    """
+    python = [sys.executable, "-m"]
+    commands: dict[str, list[str]] = {
+        "postgres": postgres.command(stack),
+        "kafka": kafka.command(stack, launch) if launch else [],
+        "mail": [*python, "tongban_local.mail", HOST, str(stack.port("mail")), str(stack.maildir)],
+        "issuer": [*python, "tongban_local.issuer", HOST, str(stack.port("issuer")), str(stack.secrets)],
+    }
+    stops = {"postgres": "INT"}
+    programs = [
+        Program(name, "engines", commands[name], stack.root, {MARK: str(stack.root)}, stop=stops.get(name, "TERM"))
+        for name in stack.engines
+    ]
+    if stack.owner is not None:
+        watch = [*python, "tongban_local.owner", str(stack.owner)]
+        programs.append(Program("owner", "engines", watch, stack.root, {MARK: str(stack.root)}, autostart=True))
+    return programs
+
+
+def service_programs(stack: Stack) -> list[Program]:
+    """The services, in the order in which they start."""
+    return [
+        Program(
+            name,
+            "services",
+            [sys.executable, "-m", MODULES[name], *ARGUMENTS.get(name, ())],
+            PROJECT,
+            service_environment(stack, name),
+        )
+        for name in SERVICES
+    ]
+
+
+def service_environment(stack: Stack, name: str) -> dict[str, str]:
+    """Settings of a service as environment variables."""
+    environment = {
+        MARK: str(stack.root),
+        "TONGBAN_INSTANCE": name,
+        "TONGBAN_KAFKA": stack.kafka,
+        "TONGBAN_DATABASE": stack.database(DATABASES[name]),
+        "TONGBAN_TOPIC_PREFIX": stack.topic_prefix,
+        "TONGBAN_HTTP_HOST": HOST,
+        "TONGBAN_HTTP_PORT": str(stack.port(name)),
+        "TONGBAN_SEAL_KEY": credentials.seal_key(stack.secrets),
+        "TONGBAN_TOKEN_ISSUER": stack.url("issuer"),
+        "TONGBAN_TOKEN_JWKS": (stack.secrets / "jwks.json").as_uri(),
+        "TONGBAN_TRACE_FILE": str(stack.trace_folder / f"{name}.jsonl"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return environment | _own_settings(stack, name)
+
+
+def _own_settings(stack: Stack, name: str) -> dict[str, str]:
+    if name in APPROVALS:
+        return {"TONGBAN_APPROVALS_DEPARTMENTS": ",".join(APPROVALS[name])}
+    if name == "certificates":
+        return {
+            "TONGBAN_VERIFY_URL": stack.url("certificates"),
+            "TONGBAN_SIGNING_DIR": str(stack.root / "signing"),
+        }
+    if name == "notify":
+        return {"TONGBAN_SMTP": stack.address("mail"), "TONGBAN_PUBLIC_URL": stack.url("intake")}
+    return {"TONGBAN_PUBLIC_URL": stack.url("intake"), "TONGBAN_SIGN_IN_URL": f"{stack.url('issuer')}/authorize"}

@@ -1,0 +1,45 @@
+"""Development tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037, algorithm name of RFC 9864)."""
+
+import json
+import time
+from pathlib import Path
+from typing import Literal
+from uuid import UUID, uuid4
+
+from joserfc import jwt
+from joserfc.jwk import OKPKey
+from pydantic import BaseModel, ConfigDict, Field
+
+from tongban_local.credentials import public_keys, signing_key
+
+ALGORITHM = "Ed25519"
+LIFETIME = 8 * 3600
+Role = Literal["citizen", "officer", "operator"]
+
+
+class TokenRequest(BaseModel):
+    """Claims to sign. departments: ids, for officers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Role
+    sub: UUID = Field(default_factory=uuid4)
+    departments: tuple[str, ...] = ()
+    lifetime: int = Field(default=LIFETIME, gt=0, le=30 * 24 * 3600, description="Seconds until the token expires.")
+
+
+def sign(key: OKPKey, issuer: str, request: TokenRequest) -> str:
+    """A signed token with the claims iss, sub, iat, exp, role and departments."""
+    now = int(time.time())
+    claims = {"iss": issuer, "sub": str(request.sub), "iat": now, "exp": now + request.lifetime, "role": request.role}
+    header = {"alg": ALGORITHM, "kid": key.kid}
+    return jwt.encode(header, claims | {"departments": list(request.departments)}, key, algorithms=[ALGORITHM])
+
+
+def prepare(folder: Path) -> OKPKey:
+    """The issuer's key, made when new, with its public half in `jwks.json` beside it."""
+    key = signing_key(folder)
+    fresh = folder / "jwks.new"
+    fresh.write_text(json.dumps(public_keys(key)), "utf-8")
+    fresh.replace(folder / "jwks.json")
+    return key
