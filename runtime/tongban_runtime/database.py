@@ -65,7 +65,7 @@ async def create_database(dsn: str) -> None:
 
 
 def _migration_folders(packages: Sequence[str]) -> list[Path]:
-    return [Path(str(resources.files(package) / "migrations")) for package in ("tongban_runtime", *packages)]
+    return [Path(str(resources.files(name) / "migrations")) for name in dict.fromkeys(("tongban_runtime", *packages))]
 
 
 def _dbmate() -> str:

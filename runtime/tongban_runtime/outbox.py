@@ -12,8 +12,8 @@ from tongban_schemas.envelope import Event, encode_body
 
 from tongban_runtime.database import Tx
 
-MAX_BODY_BYTES = 512 * 1024
-"""The largest payload that may be published; the broker takes 1 MiB a record, headers included."""
+MAX_BODY_BYTES = 200 * 1024
+"""The largest payload that may be published; every topic takes at least 256 KiB a batch."""
 
 _PUBLISH = """
 WITH incoming AS (

@@ -6,7 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from aiokafka import TopicPartition
-from tongban_schemas.envelope import Event, EventData, MalformedRecordError, build, decode_attributes, decode_data
+from tongban_schemas.envelope import (
+    Event,
+    EventData,
+    MalformedRecordError,
+    build,
+    decode_attributes,
+    decode_data,
+    decode_type,
+)
 from tongban_schemas.topics import TOPICS
 
 from tongban_runtime.outbox import MAX_BODY_BYTES
@@ -59,9 +67,9 @@ def read(record: Record, topic: str, models: Mapping[str, type[EventData]]) -> E
     if len(record.body) > MAX_BODY_BYTES:
         return Unreadable("oversized", f"{len(record.body)} bytes, {MAX_BODY_BYTES} at most", False)
     try:
-        attributes = decode_attributes(record.headers)
-        if attributes.type not in models:
+        if decode_type(record.headers) not in models:
             return None
+        attributes = decode_attributes(record.headers)
         if attributes.type not in rules.events:
             raise MalformedRecordError("bad_attribute", f"ce_type does not belong on {topic}")
         if attributes.source.split("/")[1:2] not in [[producer] for producer in rules.producers]:

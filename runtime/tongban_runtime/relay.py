@@ -30,7 +30,7 @@ _BATCH_ROWS = 2000
 PRODUCER_SETTINGS: dict[str, Any] = {
     "acks": "all",
     "enable_idempotence": True,
-    "max_batch_size": 1_000_000,
+    "max_batch_size": 240_000,
     "linger_ms": 0,
     "request_timeout_ms": 30_000,
     "max_request_size": 1_048_576,

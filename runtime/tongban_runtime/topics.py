@@ -16,13 +16,7 @@ async def create_topics(bootstrap: str, prefix: str = "", replication: int = 1) 
                 name=prefix + name,
                 num_partitions=topic.partitions,
                 replication_factor=replication,
-                topic_configs={
-                    "cleanup.policy": topic.cleanup,
-                    "retention.ms": "-1",
-                    "retention.bytes": "-1",
-                    "min.insync.replicas": str(max(1, replication - 1)),
-                    "max.message.bytes": str(topic.max_record_bytes),
-                },
+                topic_configs={**topic.kafka_config, "min.insync.replicas": str(max(1, replication - 1))},
             )
             for name, topic in TOPICS.items()
             if prefix + name not in present

@@ -1,0 +1,48 @@
+"""Engines for every test that needs them: real Kafka and real PostgreSQL, found once a session."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from tongban_local.provider import Engines, provide_engines
+from tongban_runtime.database import create_pool, migrate
+from tongban_runtime.topics import create_topics
+
+MakeDatabase = Callable[[str], Awaitable[str]]
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """Kafka and PostgreSQL of this session."""
+    with provide_engines() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def database(engines: Engines) -> MakeDatabase:
+    """Makes a fresh database with the migrations of a service's package, and returns its address."""
+
+    async def make(package: str) -> str:
+        name = f"{package}_{secrets.token_hex(4)}"
+        dsn = urlunsplit(urlsplit(engines.postgres)._replace(path=f"/{name}"))
+        await migrate(dsn, package)
+        return dsn
+
+    return make
+
+
+@pytest.fixture
+async def topics(engines: Engines) -> str:
+    """A prefix under which every topic was freshly made."""
+    prefix = f"t{secrets.token_hex(4)}."
+    await create_topics(engines.kafka, prefix)
+    return prefix
+
+
+@pytest.fixture
+async def runtime_pool(database: MakeDatabase) -> AsyncIterator[object]:
+    """Connections to a fresh database that holds the runtime's tables alone."""
+    pool = await create_pool(await database("tongban_runtime"), 6)
+    yield pool
+    await pool.close()
