@@ -1,0 +1,150 @@
+import random
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tongban_certificates.credentials import SigningDirectoryError, load_credentials, load_trust_anchor
+from tongban_certificates.demo_ca import Algorithm, make_demo_ca
+from tongban_certificates.document import CertificateContent, CertificateRenderer
+from tongban_certificates.independent import verify_with_pdfsig
+from tongban_certificates.signing import CertificateSigner, SignedDocument
+from tongban_certificates.verification import MESSAGES, CertificateVerifier
+
+MakeContent = Callable[..., CertificateContent]
+
+FLIPS = 240
+SEED = 20261124
+
+
+@pytest.fixture
+def signed(renderer: CertificateRenderer, make_content: MakeContent, signer: CertificateSigner) -> SignedDocument:
+    return signer.sign(renderer.render(make_content()), reason="签发电子证照 Certificate issued")
+
+
+@pytest.fixture(scope="module")
+def verifier(signing_directory: Path) -> CertificateVerifier:
+    return CertificateVerifier(load_trust_anchor(signing_directory))
+
+
+def signed_positions(pdf: bytes) -> list[int]:
+    """Every offset that the signature covers."""
+    found = re.search(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)", pdf)
+    assert found is not None
+    first, length, second, rest = map(int, found.groups())
+    return [*range(first, first + length), *range(second, second + rest)]
+
+
+def flipped(pdf: bytes, position: int, bit: int) -> bytes:
+    changed = bytearray(pdf)
+    changed[position] ^= 1 << bit
+    return bytes(changed)
+
+
+def test_signed_certificate_is_valid_here_and_for_pdfsig(
+    signed: SignedDocument, verifier: CertificateVerifier, signing_directory: Path, tmp_path: Path
+) -> None:
+    assert verifier.verify(signed.pdf).outcome == "valid"
+    assert verifier.verify(signed.pdf).sha256 == signed.sha256
+    pdf = tmp_path / "certificate.pdf"
+    pdf.write_bytes(signed.pdf)
+    verdict = verify_with_pdfsig(pdf, signing_directory / "ca.pem")
+    assert verdict.accepted, verdict.report
+    assert "ETSI.CAdES.detached" in verdict.report
+
+
+def test_one_flipped_bit_anywhere_in_the_signed_range_is_found(
+    signed: SignedDocument, verifier: CertificateVerifier
+) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - which bytes to flip is no secret
+    positions = signed_positions(signed.pdf)
+    head_and_tail = [*positions[:20], *positions[-60:]]
+    chosen = [*head_and_tail, *chance.sample(positions, FLIPS)]
+    accepted = [
+        position
+        for position in chosen
+        if verifier.verify(flipped(signed.pdf, position, chance.randrange(8))).outcome == "valid"
+    ]
+    assert not accepted
+
+
+def test_pdfsig_finds_flipped_bits_too(signed: SignedDocument, signing_directory: Path, tmp_path: Path) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - which bytes to flip is no secret
+    pdf = tmp_path / "changed.pdf"
+    for position in chance.sample(signed_positions(signed.pdf), 12):
+        pdf.write_bytes(flipped(signed.pdf, position, 0))
+        assert not verify_with_pdfsig(pdf, signing_directory / "ca.pem").accepted
+
+
+def test_something_appended_is_found(signed: SignedDocument, verifier: CertificateVerifier) -> None:
+    assert verifier.verify(signed.pdf + b"\n% appended\n").outcome == "altered"
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"\x00" * 4096, b"PK\x03\x04"])
+def test_what_is_no_pdf_is_unreadable(verifier: CertificateVerifier, content: bytes) -> None:
+    assert verifier.verify(content).outcome == "unreadable"
+
+
+def test_truncated_file_is_never_valid(signed: SignedDocument, verifier: CertificateVerifier) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - where to cut is no secret
+    for _ in range(50):
+        assert verifier.verify(signed.pdf[: chance.randrange(len(signed.pdf))]).outcome != "valid"
+
+
+def test_unsigned_certificate_is_not_signed(
+    renderer: CertificateRenderer, make_content: MakeContent, verifier: CertificateVerifier
+) -> None:
+    assert verifier.verify(renderer.render(make_content())).outcome == "not_signed"
+
+
+@pytest.mark.parametrize("algorithm", ["ec", "rsa"])
+def test_foreign_signature_is_unknown(
+    algorithm: Algorithm,
+    renderer: CertificateRenderer,
+    make_content: MakeContent,
+    verifier: CertificateVerifier,
+    signing_directory: Path,
+    tmp_path: Path,
+) -> None:
+    make_demo_ca(tmp_path, algorithm)
+    foreign = CertificateSigner(load_credentials(tmp_path)).sign(renderer.render(make_content()), reason="x")
+    assert verifier.verify(foreign.pdf).outcome == "unknown_signer"
+    pdf = tmp_path / "foreign.pdf"
+    pdf.write_bytes(foreign.pdf)
+    verdict = verify_with_pdfsig(pdf, signing_directory / "ca.pem")
+    assert verdict.intact
+    assert not verdict.trusted
+    assert verify_with_pdfsig(pdf, tmp_path / "ca.pem").accepted
+
+
+def test_second_signature_by_another_makes_it_altered(signed: SignedDocument, verifier: CertificateVerifier) -> None:
+    pdf = signed.pdf.replace(b"/T (Issuer)", b"/T (Issuex)", 1)
+    assert verifier.verify(pdf).outcome == "altered"
+
+
+async def test_signing_and_verifying_from_coroutines(
+    renderer: CertificateRenderer, make_content: MakeContent, signer: CertificateSigner, verifier: CertificateVerifier
+) -> None:
+    signed = await signer.sign_async(renderer.render(make_content(decisions=1)), reason="x")
+    assert (await verifier.verify_async(signed.pdf)).outcome == "valid"
+
+
+def test_demo_ca_is_made_once_with_a_private_key_for_the_owner_only(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "signing"
+    assert make_demo_ca(directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    assert sorted(before) == ["ca.pem", "signer.key", "signer.pem"]
+    assert stat.S_IMODE((directory / "signer.key").stat().st_mode) == 0o600
+    assert not make_demo_ca(directory)
+    assert before == {path.name: path.read_bytes() for path in directory.iterdir()}
+    assert "演示用" in load_credentials(directory).certificate.subject.human_friendly
+
+
+def test_missing_credentials_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SigningDirectoryError, match=r"signer\.key must hold .*demo_ca"):
+        load_credentials(tmp_path)
+
+
+def test_every_outcome_has_words_in_both_languages() -> None:
+    assert all(message.zh and message.en for message in MESSAGES.values())

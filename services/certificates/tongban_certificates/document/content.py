@@ -1,0 +1,79 @@
+"""What stands on a certificate."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Bilingual:
+    """A name in Chinese with its English beside it."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """One department's decision, with its date in China."""
+
+    step: Bilingual
+    department: Bilingual
+    decided_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateContent:
+    """Everything that a certificate shows. ``number`` is the identifier of GB/T 36904, ``holder_code`` the holder's
+    unified social credit code where it has one, ``subject`` what the certificate is about (a project's name), if anything.
+    """
+
+    title: Bilingual
+    holder: str
+    holder_code: str | None
+    subject: str | None
+    item: Bilingual
+    decisions: tuple[DecisionLine, ...]
+    number: str
+    issued_on: date
+    issuer: Bilingual
+    verification: str
+
+    def texts(self) -> Iterator[str]:
+        """Every text that will be drawn."""
+        yield from (self.holder, self.holder_code or "", self.subject or "", self.number, self.verification)
+        for name in (self.title, self.item, self.issuer):
+            yield from (name.zh, name.en)
+        for line in self.decisions:
+            yield from (line.step.zh, line.step.en, line.department.zh, line.department.en)
+
+    def to_json(self, qr_svg: str) -> str:
+        """The template's input: this content and the QR code as SVG, as one JSON text."""
+        return json.dumps(
+            {
+                "title": _bilingual(self.title),
+                "holder": self.holder,
+                "holder_code": self.holder_code,
+                "subject": self.subject,
+                "item": _bilingual(self.item),
+                "decisions": [
+                    {
+                        "step": _bilingual(line.step),
+                        "department": _bilingual(line.department),
+                        "date": line.decided_on.isoformat(),
+                    }
+                    for line in self.decisions
+                ],
+                "number": self.number,
+                "issued": [self.issued_on.year, self.issued_on.month, self.issued_on.day],
+                "issuer": _bilingual(self.issuer),
+                "verification": self.verification,
+                "qr": qr_svg,
+            },
+            ensure_ascii=False,
+        )
+
+
+def _bilingual(name: Bilingual) -> dict[str, str]:
+    return {"zh": name.zh, "en": name.en}
