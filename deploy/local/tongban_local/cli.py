@@ -42,6 +42,11 @@ def _engines_up(stack: Stack, options: argparse.Namespace) -> int:
     return 0
 
 
+def _fetch(stack: Stack, options: argparse.Namespace) -> int:
+    lifecycle.kafka_launch(stack.local)
+    return 0
+
+
 def _down(stack: Stack, options: argparse.Namespace) -> int:
     lifecycle.down(stack)
     return 0
@@ -109,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "状态 what runs, and where")
     add("reset", _reset, "停止并删除数据 stop and delete all data")
     add("demo", _demo, "演示一件投资项目 the demonstration")
+    add("fetch", _fetch, "下载 Kafka fetch Kafka and make ready for it")
     engines = add("engines", _engines_up, "仅引擎 only Kafka, PostgreSQL, mail and issuer")
     engines.add_argument("action", choices=["up"])
     mail = add("mail", _mail, "邮箱 list the mailbox, or show one message")

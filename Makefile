@@ -1,0 +1,67 @@
+# 通办的全部命令 Every command of the project; `make help` lists them.
+# 路径均为相对路径，目录名任意 All paths are relative, so the folder may have any name.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+MEMBERS := schemas runtime catalog services/intake services/approvals services/certificates services/notify deploy/local
+DISTRIBUTIONS := schemas runtime catalog intake approvals certificates notify local
+CHECKED := schemas runtime catalog services deploy tests bench
+STAMP := .venv/.complete
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m tongban_local.cli
+
+.PHONY: help setup demo up down status reset test lint chaos bench lock images test-containers
+
+help: ## 显示本帮助 Show this help
+	@echo "通办 Tongban    make <命令 command>"
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## 安装所需 Install what the project needs; does nothing when it is there
+	@deploy/local/system-packages.sh run
+
+$(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) deploy/local/setup.sh
+	@deploy/local/setup.sh $(MEMBERS)
+	@touch $(STAMP)
+
+demo: setup ## 演示 One case through every department, live; stays up until `make down`
+	@$(LOCAL) demo
+
+up: setup ## 启动 Start the whole system and wait until it is ready
+	@$(LOCAL) up
+
+down: $(STAMP) ## 停止 Stop it; no process is left, data stays
+	@$(LOCAL) down
+
+status: $(STAMP) ## 状态 What runs, and where
+	@$(LOCAL) status
+
+reset: $(STAMP) ## 重置 Stop it and delete its data
+	@$(LOCAL) reset
+
+test: setup ## 测试 All tests, on real Kafka and PostgreSQL
+	@deploy/local/system-packages.sh test
+	@$(BIN)/python -m pytest -q
+
+lint: $(STAMP) ## 检查 Style, types and layers
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/python -m mypy $(CHECKED)
+	@$(BIN)/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+chaos: setup ## 故障演练 Cases at load while everything is killed; nothing lost, nothing doubled
+	@$(BIN)/python -m tests.chaos
+
+bench: setup ## 性能 The figures of docs/performance.md
+	@$(BIN)/python -m bench
+
+lock: $(STAMP) ## 锁定依赖 Resolve the dependencies again into requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header $(addprefix --no-emit-package tongban-,$(DISTRIBUTIONS)) -o requirements.lock
+
+images: $(STAMP) ## 镜像 Build the container images of the engines, without an image registry
+	@deploy/images/build.sh
+
+test-containers: setup ## 容器测试 All tests, on engines in containers
+	@deploy/images/test.sh
