@@ -27,7 +27,7 @@ Effects = dict[str, bytes]
 """Published payloads by event id."""
 
 
-class Crash(BaseException):  # noqa: N818 - it stands for a killed process, which no handler may catch
+class Crash(BaseException):
     """The process ends here: after the handler, before the commit."""
 
 
