@@ -13,6 +13,16 @@ TOPIC = "tongban.approvals.v1"
 DecidedBy = Literal["rule", "officer"]
 
 
+def refusal_field(step: str) -> str:
+    """The field under which the reason of a step's refusal is sealed."""
+    return f"approval.refused/{step}"
+
+
+def correction_field(step: str) -> str:
+    """The field under which the message of a step's correction request is sealed."""
+    return f"approval.correction-requested/{step}"
+
+
 class ApprovalOpened(EventData):
     """A department opened its step: every prerequisite holds."""
 

@@ -1,0 +1,8 @@
+"""``python -m tongban_approvals``: runs one deployment, or migrates its database."""
+
+from tongban_runtime.service import main
+
+from tongban_approvals.settings import Settings
+from tongban_approvals.wiring import wire
+
+main("tongban_approvals", Settings, wire)  # type: ignore[arg-type]
