@@ -5,6 +5,7 @@ the content, so that publishing twice is publishing once. Two operators publishi
 are not kept apart: one publisher per place.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from tongban_schemas.envelope import Event, EventData, decode, encode_body, encode_headers, event_id
 from tongban_schemas.events.catalog import EVENTS, TOPIC, DepartmentRegistered, ItemPublished
 
@@ -21,6 +24,7 @@ from tongban_catalog.load import Catalog
 SOURCE = "/catalog"
 _MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in EVENTS}
 _REQUEST_TIMEOUT_MS = 10_000
+_READ_TIMEOUT_SECONDS = 60
 
 Change = Literal["new", "same", "changed"]
 
@@ -127,8 +131,10 @@ async def publish(catalog: Catalog, kafka: str, topic_prefix: str = "") -> list[
 async def standing_events(kafka: str, topic: str) -> dict[str, Event]:
     """The newest catalogue event of every key, read from the topic's beginning to its present end.
 
-    Raises `PublishError` when the topic does not exist or holds a record that is no catalogue event.
+    Raises `PublishError` when the topic does not exist or does not answer in a minute, and
+    `tongban_schemas.envelope.MalformedRecordError` when it holds a record that is no event.
     """
+    partitions = await _partitions(kafka, topic)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
         enable_auto_commit=False,
@@ -137,23 +143,37 @@ async def standing_events(kafka: str, topic: str) -> dict[str, Event]:
         client_id="tongban-catalog",
     )
     await consumer.start()
+    found: dict[str, Event] = {}
     try:
-        if topic not in await consumer.topics():
-            raise PublishError(
-                f"Kafka 上没有主题 {topic},请先建立 / there is no topic {topic} on Kafka: create it first"
-            )
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        found: dict[str, Event] = {}
-        while [one for one in partitions if await consumer.position(one) < ends[one]]:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    _keep(found, record)
-        return found
+        async with asyncio.timeout(_READ_TIMEOUT_SECONDS):
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            while [one for one in partitions if await consumer.position(one) < ends[one]]:
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    for record in records:
+                        _keep(found, record)
+    except TimeoutError as error:
+        raise PublishError(
+            f"读取主题 {topic} 超时,请检查 Kafka / reading the topic {topic} took too long: check Kafka"
+        ) from error
     finally:
         await consumer.stop()
+    return found
+
+
+async def _partitions(kafka: str, topic: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    await admin.start()
+    try:
+        (described,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if described["error_code"] == UnknownTopicOrPartitionError.errno:
+        raise PublishError(f"Kafka 上没有主题 {topic},请先建立 / there is no topic {topic} on Kafka: create it first")
+    if described["error_code"]:
+        raise for_code(described["error_code"])(topic)
+    return [TopicPartition(topic, part["partition"]) for part in described["partitions"]]
 
 
 def _keep(found: dict[str, Event], record: "ConsumerRecord[bytes, bytes]") -> None:
