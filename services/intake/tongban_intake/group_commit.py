@@ -1,0 +1,108 @@
+"""Group commit: applications that arrive together are written by one transaction, each answered after it is on disk.
+
+A request parks a future; one flusher writes what has gathered while the previous commit was under way. Under load a commit
+is shared by many applications, without load an application waits for nobody.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from tongban_runtime import outbox
+from tongban_runtime.database import ENGINE_ERRORS, Pool
+from tongban_schemas.envelope import Event
+
+from tongban_intake.store import applications
+from tongban_intake.store.applications import NewApplication
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One application to store, with the event that tells of it."""
+
+    application: NewApplication
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the applicant may keep: the application's id, and whether its key had been used for it before."""
+
+    application: UUID
+    repeated: bool
+
+
+class KeyReusedError(Exception):
+    """The applicant used this idempotency key for another request."""
+
+
+_Waiting = tuple[Submission, "asyncio.Future[Receipt]"]
+
+
+class GroupCommit:
+    """Writes applications in groups of at most ``limit``."""
+
+    def __init__(self, pool: Pool, limit: int) -> None:
+        self._pool = pool
+        self._limit = limit
+        self._waiting: deque[_Waiting] = deque()
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Returns when the application is committed, or was before under the same key.
+
+        Raises `KeyReusedError`; an engine's error when nobody knows whether it was committed, so that the same key has
+        to be tried again; and whatever error this one row caused.
+        """
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append((submission, future))
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush())
+        return await future
+
+    async def _flush(self) -> None:
+        await asyncio.sleep(0)
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
+            outcomes = await self._write([submission for submission, _ in group])
+            for (_, future), outcome in zip(group, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, Receipt):
+                    future.set_result(outcome)
+                else:
+                    future.set_exception(outcome)
+
+    async def _write(self, group: Sequence[Submission]) -> list[Receipt | Exception]:
+        """Writes a group. One that breaks a rule of the database is written in halves, down to the row that breaks it."""
+        try:
+            return await self._transact(group)
+        except ENGINE_ERRORS as error:
+            return [error] * len(group)
+        except Exception as error:  # noqa: BLE001 - answered to the request that caused it
+            if len(group) == 1:
+                return [error]
+        middle = len(group) // 2
+        return [*await self._write(group[:middle]), *await self._write(group[middle:])]
+
+    async def _transact(self, group: Sequence[Submission]) -> list[Receipt | Exception]:
+        async with self._pool.acquire() as tx, tx.transaction():
+            stored = await applications.insert(tx, [one.application for one in group])
+            await outbox.publish_first(tx, [one.event for one in group if one.application.id in stored])
+            if len(stored) == len(group):
+                return [Receipt(one.application.id, repeated=False) for one in group]
+            others = [one.application for one in group if one.application.id not in stored]
+            known = await applications.by_keys(tx, [(row.applicant, row.idempotency_key) for row in others])
+        outcomes: list[Receipt | Exception] = []
+        for one in group:
+            row = one.application
+            before = known.get((row.applicant, row.idempotency_key))
+            if row.id in stored:
+                outcomes.append(Receipt(row.id, repeated=False))
+            elif before is None or before.digest != row.digest:
+                outcomes.append(KeyReusedError())
+            else:
+                outcomes.append(Receipt(before.id, repeated=True))
+        return outcomes

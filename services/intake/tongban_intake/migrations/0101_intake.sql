@@ -1,0 +1,29 @@
+-- migrate:up
+CREATE TABLE item (
+    code text NOT NULL,
+    version integer NOT NULL,
+    definition jsonb NOT NULL,
+    PRIMARY KEY (code, version)
+);
+
+CREATE TABLE department (
+    id text PRIMARY KEY,
+    uscc text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    sequence integer NOT NULL
+);
+
+CREATE TABLE application (
+    id uuid PRIMARY KEY,
+    applicant uuid NOT NULL,
+    idempotency_key text NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 200),
+    request_digest bytea NOT NULL,
+    item_code text NOT NULL,
+    item_version integer NOT NULL,
+    submitted_at timestamptz NOT NULL,
+    UNIQUE (applicant, idempotency_key)
+);
+
+-- migrate:down
+DROP TABLE application, department, item;

@@ -1,0 +1,26 @@
+"""Settings of intake."""
+
+from pydantic import Field
+from tongban_runtime.settings import RuntimeSettings
+
+
+class Settings(RuntimeSettings):
+    """What intake needs besides what every service needs; from the environment, as ``TONGBAN_<FIELD>``."""
+
+    public_url: str | None = Field(
+        default=None, description="Address under which people reach intake; the address it listens on by default."
+    )
+    issuer_url: str | None = Field(
+        default=None, description="Address of the sign-in service; the address in `token_issuer` by default."
+    )
+    group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
+
+    @property
+    def own_url(self) -> str:
+        """Where people reach intake, without a slash at the end."""
+        return (self.public_url or f"http://{self.http_host}:{self.http_port}").rstrip("/")
+
+    @property
+    def sign_in_url(self) -> str:
+        """Where people sign in, without a slash at the end."""
+        return (self.issuer_url or self.token_issuer).rstrip("/")
