@@ -1,0 +1,280 @@
+"""The facts that the status view keeps: of every event only the fields it needs, as a set keyed by event id.
+
+Reading has two ways to the same answer. Records in our own producers' exact form, which is nearly all of them, are read by
+msgspec and one pattern; any other is given to the runtime's reader, whose word is final. `merge` is a set union, so it does
+not matter in which order, how often or in what batches facts arrive.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+from tongban_runtime.outbox import MAX_BODY_BYTES
+from tongban_runtime.records import Record, Unreadable
+from tongban_runtime.records import read as read_by_rule
+from tongban_schemas.envelope import Event, encode_body
+from tongban_schemas.events import EVENTS
+from tongban_schemas.topics import TOPICS, topics_consumed_by
+
+
+class Item(msgspec.Struct, frozen=True, gc=False):
+    """The service item and its version."""
+
+    code: str
+    version: int
+
+
+class Body(msgspec.Struct, frozen=True, gc=False, tag_field="t"):
+    """What the view keeps of a payload. The tag is only written to our own storage."""
+
+    TYPE: ClassVar[str]
+
+
+class Submitted(Body, frozen=True, gc=False, tag="submitted"):
+    TYPE: ClassVar[str] = "cn.tongban.application.submitted.v1"
+
+    item: Item
+
+
+class Accepted(Body, frozen=True, gc=False, tag="accepted"):
+    TYPE: ClassVar[str] = "cn.tongban.application.accepted.v1"
+
+    item: Item
+
+
+class Corrected(Body, frozen=True, gc=False, tag="corrected"):
+    TYPE: ClassVar[str] = "cn.tongban.application.corrected.v1"
+
+    request: UUID
+
+
+class Withdrawn(Body, frozen=True, gc=False, tag="withdrawn"):
+    TYPE: ClassVar[str] = "cn.tongban.application.withdrawn.v1"
+
+
+class Opened(Body, frozen=True, gc=False, tag="opened"):
+    TYPE: ClassVar[str] = "cn.tongban.approval.opened.v1"
+
+    step: str
+    department: str
+
+
+class CorrectionRequested(Body, frozen=True, gc=False, tag="correction"):
+    TYPE: ClassVar[str] = "cn.tongban.approval.correction-requested.v1"
+
+    step: str
+    department: str
+    fields: tuple[str, ...]
+    message: str
+
+
+class Granted(Body, frozen=True, gc=False, tag="granted"):
+    TYPE: ClassVar[str] = "cn.tongban.approval.granted.v1"
+
+    step: str
+    department: str
+    decided_by: str
+
+
+class Refused(Body, frozen=True, gc=False, tag="refused"):
+    TYPE: ClassVar[str] = "cn.tongban.approval.refused.v1"
+
+    step: str
+    department: str
+    decided_by: str
+    reason_code: str
+    reason: str
+
+
+class Issued(Body, frozen=True, gc=False, tag="issued"):
+    TYPE: ClassVar[str] = "cn.tongban.certificate.issued.v1"
+
+    item: Item
+    kind: str
+    number: str
+    issuer: str
+    verification: str
+
+
+class Sent(Body, frozen=True, gc=False, tag="sent"):
+    TYPE: ClassVar[str] = "cn.tongban.notification.sent.v1"
+
+    notification: UUID
+    channel: str
+
+
+class Failed(Body, frozen=True, gc=False, tag="failed"):
+    TYPE: ClassVar[str] = "cn.tongban.notification.failed.v1"
+
+    notification: UUID
+    channel: str
+
+
+AnyBody = (
+    Submitted
+    | Accepted
+    | Corrected
+    | Withdrawn
+    | Opened
+    | CorrectionRequested
+    | Granted
+    | Refused
+    | Issued
+    | Sent
+    | Failed
+)
+BODIES: dict[str, type[AnyBody]] = {body.TYPE: body for body in AnyBody.__args__}
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One event. ``id`` is a canonical UUID, ``time`` UTC, ``trace`` a W3C trace id."""
+
+    id: str
+    source: str
+    time: datetime
+    sequence: int
+    trace: str | None
+    data: AnyBody
+
+
+Facts = dict[str, Fact]
+"""The facts of one application, by event id."""
+
+VIEW_TOPICS: tuple[str, ...] = tuple(
+    topic.topic for topic in topics_consumed_by("intake") if any(event in BODIES for event in topic.events)
+)
+"""The topics that the view folds, without prefix. An application's key puts it in the same partition of each."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Fact])
+_by_id = attrgetter("id")
+
+
+def merge(known: Facts, fact: Fact) -> bool:
+    """Adds a fact; says whether the set changed.
+
+    Two events may not share an id. If they do all the same, the one whose bytes are smaller stays, whichever came first.
+    """
+    present = known.get(fact.id)
+    if present is None:
+        known[fact.id] = fact
+        return True
+    if present == fact or _encoder.encode(present) <= _encoder.encode(fact):
+        return False
+    known[fact.id] = fact
+    return True
+
+
+def pack(facts: Facts) -> bytes:
+    """The set as MessagePack: equal sets give equal bytes."""
+    return _encoder.encode(sorted(facts.values(), key=_by_id))
+
+
+def unpack(packed: bytes) -> Facts:
+    """The reverse of `pack`. Raises `msgspec.DecodeError`."""
+    return {fact.id: fact for fact in _decoder.decode(packed)}
+
+
+def fact_of(event: Event) -> Fact | None:
+    """The fact that an event states, or None when the view has no use for its type."""
+    body = BODIES.get(event.type)
+    if body is None:
+        return None
+    return Fact(
+        id=str(event.id),
+        source=event.source,
+        time=event.time,
+        sequence=event.sequence,
+        trace=_trace(event.traceparent.encode() if event.traceparent else None),
+        data=msgspec.json.decode(encode_body(event.data), type=body),
+    )
+
+
+_MODELS = {name: model for name, model in EVENTS.items() if name in BODIES}
+_UUID = rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ordinary = re.compile(
+    rb"1\.0\n" + rb"\n".join([_UUID] * 4) + rb"\n[1-9][0-9]{0,8}\n[0-9-]{10}T[0-9:]{8}\.[0-9]{6}Z"
+).fullmatch
+_traceparent = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+_NO_TRACE = b"0" * 32
+_SOURCES_KEPT = 10_000
+
+
+def _trace(traceparent: bytes | None) -> str | None:
+    found = _traceparent(traceparent) if traceparent else None
+    return None if found is None or found[1] == _NO_TRACE else found[1].decode()
+
+
+class Reader:
+    """Reads the records of one topic, given by its full name."""
+
+    def __init__(self, topic: str, prefix: str = "") -> None:
+        self._topic = topic.removeprefix(prefix)
+        rules = TOPICS[self._topic]
+        self._producers = [[producer] for producer in rules.producers]
+        self._decoders = {
+            name.encode(): msgspec.json.Decoder(BODIES[name]).decode for name in rules.events if name in BODIES
+        }
+        self._sources: dict[bytes, str] = {}
+
+    def read(self, message: Any) -> tuple[str, Fact] | Unreadable | None:
+        """(application id, fact); or why there is none; None for a type the view has no use for.
+
+        ``message`` is an aiokafka ``ConsumerRecord`` or a Faust ``Message``.
+        """
+        headers: dict[str, bytes] = dict(message.headers)
+        try:
+            subject = headers["ce_subject"]
+            event_id = headers["ce_id"]
+            cause = headers.get("ce_causationid")
+            sequence = headers["ce_sequence"]
+            time = headers["ce_time"]
+            head = (
+                headers["ce_specversion"], event_id, subject, headers["ce_correlationid"],
+                cause if cause is not None else event_id, sequence, time,
+            )  # fmt: skip
+            body = message.value
+            if _ordinary(b"\n".join(head)) and subject == message.key and len(body) <= MAX_BODY_BYTES:
+                fact = Fact(
+                    event_id.decode(),
+                    self._source(headers["ce_source"]),
+                    msgspec.convert(time.decode(), datetime),
+                    int(sequence),
+                    _trace(headers.get("ce_traceparent")),
+                    self._decoders[headers["ce_type"]](body),
+                )
+                return subject.decode(), fact
+        except (KeyError, TypeError, ValueError):
+            pass
+        return self._read_by_rule(message)
+
+    def _source(self, raw: bytes) -> str:
+        """Raises `ValueError` when the source may not publish here."""
+        found = self._sources.get(raw)
+        if found is None:
+            found = raw.decode()
+            if found.split("/")[1:2] not in self._producers:
+                raise ValueError("ce_source may not publish here")
+            if len(self._sources) >= _SOURCES_KEPT:
+                self._sources.clear()
+            self._sources[raw] = found
+        return found
+
+    def _read_by_rule(self, message: Any) -> tuple[str, Fact] | Unreadable | None:
+        event = read_by_rule(Record.of(message), self._topic, _MODELS)
+        if not isinstance(event, Event):
+            return event
+        fact = fact_of(event)
+        return None if fact is None else (str(UUID(event.subject)), fact)
+
+
+def merge_all(facts: Iterable[Fact]) -> Facts:
+    """The set of the facts given."""
+    known: Facts = {}
+    for fact in facts:
+        merge(known, fact)
+    return known
