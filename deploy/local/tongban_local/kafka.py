@@ -82,6 +82,9 @@ def one_node_settings() -> dict[str, str]:
         "share.coordinator.state.topic.num.partitions": "4",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        # A killed broker may register again only when its former self has expired.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
         "controlled.shutdown.enable": "true",
         "num.network.threads": "2",
         "num.io.threads": "4",

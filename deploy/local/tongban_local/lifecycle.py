@@ -1,6 +1,7 @@
 """Starting and stopping a stack: engines first, then databases, topics, catalogue and services."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,13 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tongban_local import java, kafka, kafka_archive, ports, postgres, processes, programs, tokens
 from tongban_local.errors import LocalStackError
 from tongban_local.progress import Announce, Progress, print_line
-from tongban_local.stack import PROJECT, SERVICES, Stack
+from tongban_local.stack import LOCAL, PROJECT, SERVICES, GivenEngines, Stack
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 READY_PATH = "/health/ready"
+_OWNER = "owner"
 _TITLES = {"postgres": "PostgreSQL", "kafka": "Kafka", "mail": "邮件 mail", "issuer": "开发令牌 development issuer"}
 
 
@@ -70,11 +74,23 @@ def reset(stack: Stack, announce: Announce = print_line) -> None:
 
 
 @contextmanager
-def temporary_stack(stack: Stack, announce: Announce = print_line) -> Iterator[Stack]:
-    """The stack for the length of the block, then stopped and removed with all its data.
+def temporary_stack(
+    prefix: str = "test",
+    *,
+    local: Path = LOCAL,
+    given: GivenEngines | None = None,
+    topic_prefix: str = "",
+    announce: Announce = print_line,
+) -> Iterator[Stack]:
+    """A fresh stack `.local/<prefix>-<random>`, nothing started, for the length of the block; then stopped and removed.
 
-    Give the stack an `owner` too, so that it also ends when this process is killed.
+    If this process is killed, the stack stops by itself, and the next temporary stack removes its data.
     """
+    sweep(prefix, local)
+    name = f"{prefix}-{secrets.token_hex(4)}"
+    stack = Stack(name, local / name, given=given, topic_prefix=topic_prefix, owner=os.getpid())
+    stack.root.mkdir(parents=True)
+    (stack.root / _OWNER).write_text(str(os.getpid()), "utf-8")
     try:
         yield stack
     finally:
@@ -84,11 +100,18 @@ def temporary_stack(stack: Stack, announce: Announce = print_line) -> Iterator[S
         announce(f"{stack.name}: 已移除 removed")
 
 
-def sweep(stack: Stack) -> None:
-    """Remove what an earlier temporary stack left behind, whose owner was killed."""
-    with stack.lock():
-        _down(stack)
-    stack.destroy()
+def sweep(prefix: str, local: Path = LOCAL) -> list[str]:
+    """Remove temporary stacks whose owner is gone. Returns: their names."""
+    removed = []
+    for record in sorted(local.glob(f"{prefix}-*/{_OWNER}")):
+        text = record.read_text("utf-8")
+        if text and not psutil.pid_exists(int(text)):
+            stack = Stack(record.parent.name, record.parent)
+            with stack.lock():
+                _down(stack)
+            stack.destroy()
+            removed.append(stack.name)
+    return removed
 
 
 def kafka_launch(local: Path, announce: Announce = print_line) -> kafka.Launch:

@@ -56,7 +56,8 @@ def privileges(home: Path, user: pwd.struct_passwd | None) -> list[str]:
         raise MissingToolError("setpriv", "apt-get install util-linux")
     prefix = [setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     if not (_open_to_all(binaries() / "postgres") and _open_to_all(home.parent)):
-        prefix += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        # Without no_setuid_fixup, access(2) would ignore the capability.
+        prefix += ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     return prefix
 
 
