@@ -5,4 +5,4 @@ from tongban_runtime.service import main
 from tongban_approvals.settings import Settings
 from tongban_approvals.wiring import wire
 
-main("tongban_approvals", Settings, wire)  # type: ignore[arg-type]
+main("tongban_approvals", Settings, wire)

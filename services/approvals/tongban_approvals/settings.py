@@ -25,9 +25,7 @@ def _require_departments(value: frozenset[str]) -> frozenset[str]:
     return value
 
 
-Departments = Annotated[
-    frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_require_departments)
-]
+Departments = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_require_departments)]
 
 
 class Settings(RuntimeSettings):

@@ -1,0 +1,35 @@
+"""The composition root: the one place that knows which things a deployment of approvals is made of."""
+
+from fastapi import FastAPI
+from tongban_runtime.service import Parts, Runtime
+
+from tongban_approvals import api, handlers
+from tongban_approvals.casework import Casework
+from tongban_approvals.settings import Settings
+from tongban_approvals.store import Items
+
+
+def make_casework(runtime: Runtime, departments: frozenset[str]) -> Casework:
+    return Casework(departments=departments, items=Items(), clock=runtime.clock, sealer=runtime.sealer)
+
+
+def make_app(casework: Casework) -> FastAPI:
+    """The officers' interface of one deployment."""
+    app = FastAPI(
+        title="通办 审批 Tongban approvals",
+        description="各部门经办人使用的接口。 What the departments' officers use.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.include_router(api.router)
+    app.state.casework = casework
+    return app
+
+
+async def wire(runtime: Runtime) -> Parts:
+    settings = runtime.settings
+    if not isinstance(settings, Settings):
+        raise TypeError("approvals is wired with its own settings")
+    casework = make_casework(runtime, settings.approvals_departments)
+    return Parts(app=make_app(casework), registry=handlers.registry(casework))
