@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from tongban_catalog.item import Item, all_granted
@@ -10,6 +10,9 @@ from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted, ApplicationWithdrawn
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused
 from tongban_schemas.types import ItemRef, JsonObject
+
+CHINA = timezone(timedelta(hours=8))
+"""China has one time zone and no summer time."""
 
 FACTS: dict[str, type[EventData]] = {
     model.TYPE: model
@@ -20,11 +23,12 @@ FACTS: dict[str, type[EventData]] = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One department's yes."""
+    """One department's yes, and the event that says it."""
 
     step: str
     department: str
     at: datetime
+    event: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def gather(events: Iterable[Event]) -> CaseFacts | None:
             case ApplicationWithdrawn():
                 withdrawn.append(event.time)
             case ApprovalGranted(step=step, department=department):
-                grants.setdefault(step, Grant(step, department, event.time))
+                grants.setdefault(step, Grant(step, department, event.time, event.id))
             case ApprovalRefused(step=step):
                 refused.add(step)
     if submitted is None:

@@ -1,0 +1,305 @@
+"""The HTTP interface: certificates for their holders and officers, verification for anyone."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel
+from starlette.datastructures import UploadFile
+from starlette.types import Message
+from tongban_runtime.auth import Caller, citizen, public, signed_in
+from tongban_runtime.database import Pool, Tx
+from tongban_runtime.problems import Problem
+
+from tongban_certificates import identifier, pages, store
+from tongban_certificates.handlers import Items
+from tongban_certificates.store import CertificateRow
+from tongban_certificates.verification import CertificateVerifier, Outcome
+
+MAX_UPLOAD_BYTES = pages.MAX_UPLOAD_MIB * 1024 * 1024
+
+_FORM_OVERHEAD_BYTES = 16 * 1024
+_CHECKS_AT_ONCE = 2
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_TONES: Mapping[Outcome, Literal["good", "bad", "doubt"]] = {
+    "valid": "good",
+    "altered": "bad",
+    "unknown_signer": "doubt",
+    "not_signed": "doubt",
+    "unreadable": "doubt",
+}
+
+router = APIRouter()
+
+
+class Name(BaseModel):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+class Certificate(BaseModel):
+    """A certificate as its holder and the officers of the bodies concerned see it."""
+
+    number: str
+    application: str
+    kind: str
+    title: Name
+    issuer: Name
+    state: store.State
+    issued_at: datetime | None
+    pdf_sha256: str | None
+
+
+class PublicCertificate(BaseModel):
+    """An issued certificate as anyone may see it. A person's name is masked."""
+
+    number: str
+    title: Name
+    holder: str
+    issuer: Name
+    issued_at: datetime
+    pdf_sha256: str
+
+
+class Check(BaseModel):
+    """What the check of a file found; ``certificate`` is the register's entry for exactly this file."""
+
+    outcome: Outcome
+    message_zh: str
+    message_en: str
+    certificate: PublicCertificate | None
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the routes need."""
+
+    pool: Pool
+    items: Items
+    verifier: CertificateVerifier
+    checks: asyncio.Semaphore
+
+
+def make_app(pool: Pool, items: Items, verifier: CertificateVerifier) -> FastAPI:
+    app = FastAPI(title="通办 电子证照 Tongban certificates", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.desk = Desk(pool, items, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
+    app.include_router(router)
+    return app
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def _unknown() -> Problem:
+    return Problem(
+        404,
+        "no-such-certificate",
+        "没有这份证照，或您无权查看；请核对编号。",
+        "There is no such certificate, or it is not yours to see: check the number.",
+    )
+
+
+@router.get("/v1/certificates/{number}", tags=["certificates"])
+async def certificate(request: Request, number: str, caller: Annotated[Caller, Depends(signed_in)]) -> Certificate:
+    """A certificate, for its holder and for officers of the issuing and the deciding departments."""
+    desk = _desk(request)
+    async with desk.pool.acquire() as connection:
+        row = await _find(connection, number)
+        if row is None or not _may_see(caller, row):
+            raise _unknown()
+        title, issuer = await _names(connection, desk.items, row)
+    return Certificate(
+        number=row.number,
+        application=str(row.application),
+        kind=row.kind,
+        title=title,
+        issuer=issuer,
+        state=row.state,
+        issued_at=row.issued_at,
+        pdf_sha256=row.sha256,
+    )
+
+
+@router.get("/v1/certificates/{number}/pdf", tags=["certificates"], response_class=Response)
+async def pdf(request: Request, number: str, caller: Annotated[Caller, Depends(citizen)]) -> Response:
+    """The signed PDF, for its holder."""
+    async with _desk(request).pool.acquire() as connection:
+        row = await _find(connection, number)
+        content = None if row is None or row.applicant != caller.id else await store.file_of(connection, row.number)
+    if row is None or content is None:
+        raise _unknown()
+    headers = {"Content-Disposition": f'attachment; filename="{row.number}.pdf"', "Cache-Control": "private, no-store"}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@router.get("/", dependencies=[Depends(public)], include_in_schema=False)
+async def home() -> RedirectResponse:
+    return RedirectResponse("/verify")
+
+
+@router.get("/verify.css", dependencies=[Depends(public)], include_in_schema=False)
+async def stylesheet() -> Response:
+    return Response(pages.stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+@router.get("/openapi.json", dependencies=[Depends(public)], include_in_schema=False)
+async def openapi(request: Request) -> JSONResponse:
+    """The OpenAPI document of this service."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/verify", dependencies=[Depends(public)], tags=["verification"], response_class=HTMLResponse)
+async def verify_form(number: str | None = None) -> Response:
+    """The page where anyone looks up a number or checks a file."""
+    if number is not None:
+        return RedirectResponse(f"/verify/{_path_segment(number)}", 303)
+    return _page("电子证照核验", "Verify a certificate")
+
+
+@router.get("/verify/{number}", dependencies=[Depends(public)], tags=["verification"], response_model=PublicCertificate)
+async def verify_number(request: Request, number: str) -> Response:
+    """The register's entry for a number: a page, or JSON for clients that accept it before HTML."""
+    desk = _desk(request)
+    async with desk.pool.acquire() as connection:
+        row = await _find(connection, number)
+        found = None if row is None else await _public(connection, desk.items, row)
+    if _wants_json(request):
+        if found is None:
+            raise _unknown()
+        return JSONResponse(found.model_dump(mode="json"))
+    if found is None:
+        result = {
+            "tone": "bad",
+            "zh": "登记簿中没有这个编号的有效证照，请核对编号。",
+            "en": "The register holds no valid certificate with this number: check the number.",
+        }
+        return _page("未查到证照", "No certificate found", 404, result=result)
+    result = {
+        "tone": "good",
+        "zh": "证照有效。请核对以下内容与您收到的文件一致。",
+        "en": "The certificate is valid. Compare what follows with the document you were given.",
+    }
+    return _page("证照核验结果", "Verification result", result=result, certificate=found)
+
+
+@router.post("/verify", dependencies=[Depends(public)], tags=["verification"], response_model=Check)
+async def verify_file(request: Request) -> Response:
+    """Checks an uploaded PDF (multipart field ``file``, 5 MiB at most): a page, or JSON for clients that accept it first."""
+    desk = _desk(request)
+    content = await _upload(request)
+    async with desk.checks:
+        checked = await desk.verifier.verify_async(content)
+    found: PublicCertificate | None = None
+    if checked.outcome == "valid":
+        async with desk.pool.acquire() as connection:
+            row = await store.certificate_by_sha256(connection, checked.sha256)
+            found = None if row is None else await _public(connection, desk.items, row)
+    message = checked.message
+    if _wants_json(request):
+        body = Check(outcome=checked.outcome, message_zh=message.zh, message_en=message.en, certificate=found)
+        return JSONResponse(body.model_dump(mode="json"))
+    result = {"tone": _TONES[checked.outcome], "zh": message.zh, "en": message.en}
+    return _page("文件核验结果", "Result of the check", result=result, certificate=found)
+
+
+def _page(zh: str, en: str, status: int = 200, **context: object) -> HTMLResponse:
+    html = pages.render(
+        "verify.html", **{"title_zh": zh, "title_en": en, "result": None, "certificate": None, **context}
+    )
+    return HTMLResponse(html, status, headers=_PAGE_HEADERS)
+
+
+def _path_segment(number: str) -> str:
+    return "".join(character for character in number if character.isalnum() or character == ".") or "-"
+
+
+def _wants_json(request: Request) -> bool:
+    accepted = [part.split(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
+    for kind in accepted:
+        if kind in ("application/json", "text/html"):
+            return kind == "application/json"
+    return False
+
+
+def _may_see(caller: Caller, row: CertificateRow) -> bool:
+    if caller.role == "citizen":
+        return caller.id == row.applicant
+    return caller.role == "officer" and bool(caller.departments & (row.departments | {row.issuer}))
+
+
+async def _find(tx: Tx, number: str) -> CertificateRow | None:
+    try:
+        return await store.certificate_by_number(tx, str(identifier.parse(number)))
+    except identifier.InvalidIdentifierError:
+        return None
+
+
+async def _names(tx: Tx, items: Items, row: CertificateRow) -> tuple[Name, Name]:
+    item = (await items.find(tx, [row.item]))[row.item]
+    issuer = (await store.departments(tx))[row.issuer]
+    title = item.certificate.name
+    return Name(zh=title.zh, en=title.en), Name(zh=issuer.name_zh, en=issuer.name_en)
+
+
+async def _public(tx: Tx, items: Items, row: CertificateRow) -> PublicCertificate | None:
+    if row.state != "issued" or row.issued_at is None or row.sha256 is None or row.holder_shown is None:
+        return None
+    title, issuer = await _names(tx, items, row)
+    return PublicCertificate(
+        number=row.number,
+        title=title,
+        holder=row.holder_shown,
+        issuer=issuer,
+        issued_at=row.issued_at,
+        pdf_sha256=row.sha256,
+    )
+
+
+async def _upload(request: Request) -> bytes:
+    """The uploaded file. Raises `Problem` 413 as soon as the body is too long, 422 when there is no file."""
+    left = MAX_UPLOAD_BYTES + _FORM_OVERHEAD_BYTES
+
+    async def limited() -> Message:
+        nonlocal left
+        message = await request.receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise _too_large()
+        return message
+
+    form: Any = await Request(request.scope, limited).form(max_files=1, max_fields=2)
+    try:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Problem(
+                422, "no-file", "请选择要核验的 PDF 文件。", "Choose the PDF file to check, in the form field 'file'."
+            )
+        content = await file.read(MAX_UPLOAD_BYTES + 1)
+    finally:
+        await form.close()
+    if len(content) > MAX_UPLOAD_BYTES:
+        raise _too_large()
+    return content
+
+
+def _too_large() -> Problem:
+    return Problem(
+        413,
+        "file-too-large",
+        f"文件超过 {pages.MAX_UPLOAD_MIB} MiB，请上传原始证照文件。",
+        f"The file is larger than {pages.MAX_UPLOAD_MIB} MiB: upload the original certificate.",
+    )

@@ -1,0 +1,181 @@
+"""The worker that makes due certificates: drawn, signed, stored and published in one transaction."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from tongban_catalog.item import Item
+from tongban_runtime import facts, logs, outbox
+from tongban_runtime.clock import Clock
+from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
+from tongban_runtime.health import Heartbeat
+from tongban_runtime.sealing import SealBrokenError, Sealer
+from tongban_runtime.telemetry import format_traceparent, span
+from tongban_schemas.envelope import Event, event_id
+from tongban_schemas.events.certificates import CertificateIssued
+
+from tongban_certificates import store
+from tongban_certificates.assembly import NoHolderError, UnknownDepartmentError, assemble
+from tongban_certificates.document import CertificateRenderer, MissingGlyphError
+from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, decide, gather
+from tongban_certificates.handlers import Items
+from tongban_certificates.signing import CertificateSigner
+from tongban_certificates.store import CertificateRow, Department, Failure, IssuedFile
+
+REASON: Final = "签发电子证照 Certificate issued"
+
+_IDLE_SECONDS = 0.1
+_ENGINE_PAUSE_SECONDS = 0.5
+_FIRST_PAUSE = timedelta(seconds=1)
+_LONGEST_PAUSE = timedelta(minutes=10)
+_FAILURES: Mapping[type[Exception], Failure] = {
+    MissingGlyphError: "missing_glyph",
+    UnknownDepartmentError: "unknown_department",
+    NoHolderError: "no_holder",
+    SealBrokenError: "seal_broken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Makes one certificate: everything that is needed, loaded once."""
+
+    renderer: CertificateRenderer
+    signer: CertificateSigner
+    sealer: Sealer
+    verify_url: str
+
+    def make(
+        self,
+        row: CertificateRow,
+        case: CaseFacts,
+        due: DueCertificate,
+        item: Item,
+        departments: Mapping[str, Department],
+        now: datetime,
+    ) -> IssuedFile:
+        """The signed file of a due certificate. Blocks. Raises what `assemble` and `CertificateRenderer.render` raise."""
+        assembled = assemble(
+            case,
+            due,
+            item,
+            departments,
+            number=row.number,
+            issued_at=now,
+            verify_url=self.verify_url,
+            open_sealed=partial(self.sealer.open, case.application),
+        )
+        signed = self.signer.sign(self.renderer.render(assembled.content), reason=REASON)
+        return IssuedFile(row.number, now, signed.sha256, assembled.holder_shown, signed.pdf)
+
+
+class IssuingWorker:
+    """Makes due certificates as they come. Several may run at once: each takes cases that no other holds."""
+
+    def __init__(
+        self, *, pool: Pool, clock: Clock, items: Items, press: Press, batch: int, parallel: int, heartbeat: Heartbeat
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._items = items
+        self._press = press
+        self._batch = batch
+        self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="issuing")
+        self._heartbeat = heartbeat
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._heartbeat.beat()
+                try:
+                    pause = 0.0 if await self.issue_due() else _IDLE_SECONDS
+                except ENGINE_ERRORS:
+                    pause = _ENGINE_PAUSE_SECONDS
+                await self._pause(pause)
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def issue_due(self) -> int:
+        """Handles one batch of due certificates in one transaction; returns how many were taken."""
+        async with self._pool.acquire() as tx, tx.transaction():
+            now = self._clock.now()
+            rows = await store.take_due(tx, now, self._batch)
+            if not rows:
+                return 0
+            known = await facts.recall(tx, (row.application for row in rows), FACTS)
+            items = await self._items.find(tx, (row.item for row in rows))
+            departments = await store.departments(tx)
+            made = await asyncio.gather(
+                *(self._make(row, known[str(row.application)], items[row.item], departments, now) for row in rows)
+            )
+            issued = [
+                (row, file, trace) for row, (file, trace) in zip(rows, made, strict=True) if not isinstance(file, str)
+            ]
+            await store.mark_issued(tx, [file for _, file, _ in issued])
+            await outbox.publish(tx, [self._event(row, file, trace) for row, file, trace in issued])
+            for row, (failure, _) in zip(rows, made, strict=True):
+                if isinstance(failure, str):
+                    await self._postpone(tx, row, failure, now)
+        for row, _, _ in issued:
+            logs.info("certificate.issued", number=row.number, subject=str(row.application))
+        return len(rows)
+
+    async def _make(
+        self,
+        row: CertificateRow,
+        events: tuple[Event, ...],
+        item: Item,
+        departments: Mapping[str, Department],
+        now: datetime,
+    ) -> tuple[IssuedFile | Failure, str | None]:
+        with span("issue", row.traceparent, **{"tongban.subject": str(row.application)}) as current:
+            try:
+                case = gather(events)
+                due = None if case is None else decide(case, item)
+                assert case is not None
+                assert due is not None, "the handler cancels a certificate whose facts no longer earn it"
+                work = partial(self._press.make, row, case, due, item, departments, now)
+                file = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            except Exception as error:  # noqa: BLE001 - whatever keeps one certificate from being made, it stays due
+                failure = _FAILURES.get(type(error), "not_made")
+                logs.warning("certificate.failed", error=error, number=row.number, reason=failure)
+                return failure, None
+            return file, format_traceparent(current) or row.traceparent
+
+    async def _postpone(self, tx: Tx, row: CertificateRow, failure: Failure, now: datetime) -> None:
+        pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 20), _LONGEST_PAUSE)
+        await store.postpone(tx, row.number, failure, now + pause)
+
+    def _event(self, row: CertificateRow, file: IssuedFile, traceparent: str | None) -> Event:
+        subject = str(row.application)
+        return Event(
+            id=event_id(CertificateIssued.TYPE, subject, row.kind),
+            source=f"/certificates/{row.issuer}",
+            subject=subject,
+            time=file.issued_at,
+            correlationid=row.correlation_id,
+            causationid=row.causation_id,
+            traceparent=traceparent,
+            data=CertificateIssued(
+                item=row.item,
+                kind=row.kind,
+                number=row.number,
+                issuer=row.issuer,
+                pdf_sha256=file.sha256,
+                verification=f"{self._press.verify_url}/verify/{row.number}",
+            ),
+        )

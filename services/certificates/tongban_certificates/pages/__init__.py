@@ -1,0 +1,36 @@
+"""The public verification page: plain HTML that works on a phone and without JavaScript."""
+
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tongban_certificates.domain import CHINA
+
+MAX_UPLOAD_MIB = 5
+
+
+def china_date(moment: datetime) -> str:
+    """``2026-11-24``, the date in China."""
+    return moment.astimezone(CHINA).date().isoformat()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tongban_certificates", "pages"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["china_date"] = china_date
+    environment.globals["max_upload_mib"] = MAX_UPLOAD_MIB
+    return environment
+
+
+@cache
+def stylesheet() -> str:
+    return (files("tongban_certificates") / "pages" / "verify.css").read_text(encoding="utf-8")
+
+
+def render(template: str, **context: object) -> str:
+    """The page ``template`` as HTML."""
+    return _environment().get_template(template).render(**context)

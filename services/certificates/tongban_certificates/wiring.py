@@ -1,0 +1,42 @@
+"""Where the certificates service is put together."""
+
+import asyncio
+
+from tongban_runtime.health import Heartbeat
+from tongban_runtime.service import Parts, Runtime
+
+from tongban_certificates.api import make_app
+from tongban_certificates.credentials import load_credentials
+from tongban_certificates.document import CertificateRenderer
+from tongban_certificates.handlers import CertificateHandlers, Items
+from tongban_certificates.issuing import IssuingWorker, Press
+from tongban_certificates.settings import CertificatesSettings
+from tongban_certificates.signing import CertificateSigner
+from tongban_certificates.verification import CertificateVerifier
+
+
+async def wire(runtime: Runtime) -> Parts:
+    """The parts of the service. Raises `SigningDirectoryError` when the signing directory cannot be used."""
+    settings = runtime.settings
+    assert isinstance(settings, CertificatesSettings)
+    credentials = await asyncio.to_thread(load_credentials, settings.signing_dir)
+    renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
+    press = Press(renderer, CertificateSigner(credentials), runtime.sealer, settings.verify_url)
+    items = Items()
+
+    def issuer(heartbeat: Heartbeat) -> IssuingWorker:
+        return IssuingWorker(
+            pool=runtime.pool,
+            clock=runtime.clock,
+            items=items,
+            press=press,
+            batch=settings.issue_batch,
+            parallel=settings.issue_parallel,
+            heartbeat=heartbeat,
+        )
+
+    return Parts(
+        app=make_app(runtime.pool, items, CertificateVerifier(credentials.ca)),
+        registry=CertificateHandlers(items, runtime.clock, settings.certificates_issuers).registry(),
+        workers={"issuer": issuer},
+    )
