@@ -1,0 +1,119 @@
+"""Facts that the tests of notify tell."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
+
+from tongban_runtime.sealing import Sealer
+from tongban_schemas.envelope import Event, EventData
+from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
+from tongban_schemas.events.approvals import (
+    ApprovalCorrectionRequested,
+    ApprovalGranted,
+    ApprovalRefused,
+)
+from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.events.certificates import CertificateIssued
+from tongban_schemas.types import ItemRef, JsonObject, Language
+
+ITEM = ItemRef(code="11990000000000019A3990100001000", version=1)
+PERSON = UUID("5c1d8f0a-6b2e-4f37-8d19-7e4a2c9b0f13")
+ADDRESS = "canary@example.com"
+MORNING = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+SEAL_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+SEALER = Sealer(SEAL_KEY)
+SEALED_NOTE = "s1.Zm9yLWRlbW8tb25seS1ub3QtYS1yZWFsLXNlYWxlZC12YWx1ZQ"
+DEFINITION: JsonObject = {
+    "code": ITEM.code,
+    "version": ITEM.version,
+    "name": {"zh": "企业投资项目审批", "en": "Enterprise investment project"},
+    "form": {
+        "properties": {
+            "project_name": {"type": "string", "title": "项目名称", "x-title-en": "Project name"},
+            "contact_email": {"type": "string", "title": "联系邮箱", "x-personal": True},
+        }
+    },
+    "steps": [
+        {"id": "LAND1", "name": {"zh": "用地预审", "en": "Land pre-examination"}, "department": "land"},
+        {"id": "FIRE1", "name": {"zh": "消防设计审查", "en": "Fire design review"}, "department": "housing"},
+    ],
+    "certificate": {"name": {"zh": "建筑工程施工许可证", "en": "Construction permit"}},
+}
+_NAMES = {
+    "natural-resources": ("自然资源局", "Natural Resources Bureau"),
+    "housing": ("住房和城乡建设局", "Housing and Urban-Rural Development Bureau"),
+    "administrative-approval": ("行政审批局", "Administrative Approval Bureau"),
+}
+
+
+def fact(subject: str, source: str, sequence: int, data: EventData, minutes: int = 0) -> Event:
+    """A fact of a case, ``minutes`` after `MORNING`."""
+    return Event(
+        id=uuid5(UUID(subject), f"{source}|{sequence}|{data.TYPE}"),
+        source=source,
+        subject=subject,
+        time=MORNING + timedelta(minutes=minutes),
+        sequence=sequence,
+        correlationid=UUID(subject),
+        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        data=data,
+    )
+
+
+def submitted(
+    subject: str, *, language: Language = "zh", address: str | None = ADDRESS, person: UUID = PERSON
+) -> Event:
+    sealed = {} if address is None else {"contact_email": SEALER.seal(subject, "contact_email", address)}
+    data = ApplicationSubmitted(item=ITEM, applicant=person, region="990102", language=language, sealed=sealed)
+    return fact(subject, "/intake", 1, data)
+
+
+def whole_case(subject: str, *, language: Language = "zh") -> list[Event]:
+    """A case with every kind of news; 8 facts owe 7 in-site messages and 5 e-mails."""
+    land, housing = "/approvals/natural-resources", "/approvals/housing"
+    request = ApprovalCorrectionRequested(
+        step="LAND1", department="natural-resources", fields=["project_name"], message=SEALED_NOTE
+    )
+    asked = fact(subject, land, 1, request, 20)
+    certificate = CertificateIssued(
+        item=ITEM,
+        kind="11990000000000019A001",
+        number="1.2.156.3005.2.11990000000000019A001.11990000000000019A.1.001.X",
+        issuer="administrative-approval",
+        pdf_sha256="0" * 64,
+        verification="http://127.0.0.1/verify/1",
+    )
+    refusal = ApprovalRefused(
+        step="FIRE1", department="housing", decided_by="officer", reason_code="not-safe", reason=SEALED_NOTE
+    )
+    return [
+        submitted(subject, language=language),
+        fact(subject, "/intake", 2, ApplicationAccepted(item=ITEM), 10),
+        asked,
+        fact(subject, "/intake", 3, ApplicationCorrected(request=asked.id, answers={"project_name": "甲"}), 30),
+        fact(subject, land, 2, ApprovalGranted(step="LAND1", department="natural-resources", decided_by="rule"), 40),
+        fact(subject, housing, 1, refusal, 50),
+        fact(subject, housing, 2, ApprovalGranted(step="FIRE1", department="housing", decided_by="rule"), 60),
+        fact(subject, "/certificates/administrative-approval", 1, certificate, 70),
+    ]
+
+
+def catalog() -> list[Event]:
+    """What the catalogue tells: the item and the departments."""
+    events = [_entry(f"item:{ITEM.code}:1", ItemPublished(item=ITEM, definition=DEFINITION))]
+    for department, (zh, en) in _NAMES.items():
+        data = DepartmentRegistered(department=department, uscc="11990000000000019A", name_zh=zh, name_en=en)
+        events.append(_entry(f"department:{department}", data))
+    return events
+
+
+def _entry(subject: str, data: EventData) -> Event:
+    return Event(
+        id=uuid5(PERSON, subject),
+        source="/catalog",
+        subject=subject,
+        time=MORNING - timedelta(days=1),
+        sequence=1,
+        correlationid=PERSON,
+        data=data,
+    )

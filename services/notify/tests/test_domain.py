@@ -1,0 +1,103 @@
+"""What is owed is a function of the set of facts; pauses grow and end."""
+
+import random
+from datetime import timedelta
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tongban_notify.domain import FACTS, RetryPolicy, owed, recipient
+from tongban_schemas.envelope import Event
+from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
+
+from .history import ITEM, PERSON, SEALER, fact, submitted, whole_case
+
+CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
+HISTORY = whole_case(CASE)
+
+
+def test_the_history_holds_every_type_of_fact() -> None:
+    assert {type(event.data) for event in HISTORY} == set(FACTS)
+
+
+def test_each_kind_is_owed_on_its_channels() -> None:
+    found = [(one.kind, one.channel) for one in owed(HISTORY)]
+    assert found == [
+        ("submitted", "inbox"),
+        ("submitted", "email"),
+        ("accepted", "inbox"),
+        ("accepted", "email"),
+        ("correction", "inbox"),
+        ("correction", "email"),
+        ("granted", "inbox"),
+        ("refused", "inbox"),
+        ("refused", "email"),
+        ("granted", "inbox"),
+        ("issued", "inbox"),
+        ("issued", "email"),
+    ]
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(st.sampled_from(HISTORY), max_size=24), st.randoms(use_true_random=False))
+def test_order_and_repetition_change_nothing(facts: list[Event], rng: random.Random) -> None:
+    again = [*facts, *rng.choices(facts, k=len(facts))] if facts else []
+    rng.shuffle(again)
+    assert owed(again) == owed(facts)
+    assert recipient(again) == recipient(facts)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.permutations(HISTORY), st.integers(0, len(HISTORY)))
+def test_more_facts_never_owe_less(facts: list[Event], known: int) -> None:
+    assert set(owed(facts[:known])) <= set(owed(facts))
+
+
+def test_nothing_is_owed_before_the_person_is_known() -> None:
+    assert owed(HISTORY[1:]) == ()
+    assert recipient(HISTORY[1:]) is None
+
+
+def test_ids_differ_between_cases_causes_and_channels() -> None:
+    other = whole_case("019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a48")
+    ids = [one.id for history in (HISTORY, other) for one in owed(history)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_newest_address_counts() -> None:
+    moved = SEALER.seal(CASE, "contact_email", "new@example.com")
+    answer = ApplicationCorrected(request=UUID(int=1), sealed={"contact_email": moved})
+    facts = [fact(CASE, "/intake", 9, answer, 90), *HISTORY]
+    known = recipient(facts)
+    assert known is not None
+    assert SEALER.open(CASE, "contact_email", known.sealed_email or "") == "new@example.com"
+
+
+def test_without_an_address_the_person_is_known_still() -> None:
+    known = recipient([submitted(CASE, address=None, language="en")])
+    assert known is not None
+    assert (known.person, known.language, known.item, known.sealed_email) == (PERSON, "en", ITEM, None)
+
+
+@given(st.integers(0, 200), st.floats(0, 1, exclude_max=True))
+def test_pauses_grow_to_a_limit_and_spread(attempts: int, draw: float) -> None:
+    policy = RetryPolicy(timedelta(seconds=5), timedelta(minutes=30), timedelta(hours=24))
+    whole = min(timedelta(seconds=5 * 2 ** min(attempts, 30)), timedelta(minutes=30))
+    assert whole / 2 <= policy.pause(attempts, draw) <= whole
+    assert policy.pause(attempts + 1, draw) >= policy.pause(attempts, draw)
+
+
+def test_a_message_is_over_at_its_age() -> None:
+    policy = RetryPolicy(timedelta(seconds=5), timedelta(minutes=30), timedelta(hours=24))
+    born = HISTORY[0].time
+    assert not policy.is_over(born, born + timedelta(hours=24) - timedelta(microseconds=1))
+    assert policy.is_over(born, born + timedelta(hours=24))
+
+
+def test_two_submissions_keep_the_first_person() -> None:
+    second = fact(
+        CASE, "/intake", 7, ApplicationSubmitted(item=ITEM, applicant=UUID(int=9), region="990102", language="en"), 5
+    )
+    known = recipient([second, *HISTORY])
+    assert known is not None
+    assert known.person == PERSON
