@@ -31,9 +31,9 @@ HEARD: tuple[type[EventData], ...] = (
 )
 """What intake listens to about a case."""
 
-MODELS: dict[str, type[EventData]] = {
-    model.TYPE: model for model in (*HEARD, ApplicationAccepted, ApplicationCorrected, ApplicationWithdrawn)
-}
+_SAID: tuple[type[EventData], ...] = (ApplicationAccepted, ApplicationCorrected, ApplicationWithdrawn)
+
+MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in (*HEARD, *_SAID)}
 """The facts intake keeps: what it hears, and what it said itself."""
 
 Seal = Callable[[str, str], str]
@@ -182,9 +182,7 @@ def correction_errors(
     ]
     for name in sorted((set(request.fields) & known) - answers.keys()):
         label = item.form.label(name)
-        errors.append(
-            FieldError(field=name, message_zh=f"请填写“{label.zh}”。", message_en=f"Fill in “{label.en}”.")
-        )
+        errors.append(FieldError(field=name, message_zh=f"请填写“{label.zh}”。", message_en=f"Fill in “{label.en}”."))
     if errors:
         return errors
     opened = {name: unseal(name, value) for name, value in standing.sealed.items() if name not in answers}
@@ -220,6 +218,4 @@ def correct(
 def same_correction(item: Item, before: ApplicationCorrected, answers: Mapping[str, Any], unseal: Unseal) -> bool:
     """Whether ``answers`` repeat what a correction said, so that a client that lost the answer can ask again."""
     plain, personal = split_personal(item, answers)
-    return plain == before.answers and personal == {
-        name: unseal(name, value) for name, value in before.sealed.items()
-    }
+    return plain == before.answers and personal == {name: unseal(name, value) for name, value in before.sealed.items()}

@@ -1,0 +1,142 @@
+"""Intake on a real database: its app, its consumer's processor, callers with real tokens."""
+
+import base64
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+from tongban_catalog.load import Catalog, load_catalog
+from tongban_catalog.publish import catalog_events
+from tongban_intake import handlers
+from tongban_intake.api import Intake, make_app
+from tongban_intake.settings import Settings
+from tongban_runtime.auth import Authenticator
+from tongban_runtime.clock import SystemClock
+from tongban_runtime.database import create_pool
+from tongban_runtime.health import Health
+from tongban_runtime.outcome import Outcome
+from tongban_runtime.sealing import Sealer
+from tongban_runtime.service import Runtime, prepare_app
+from tongban_schemas.envelope import Event, EventData, decode_data
+from tongban_schemas.events import EVENTS
+
+ISSUER = "http://issuer.example"
+PERSONAL = {
+    "contact_name": "金丝雀甲乙丙",
+    "contact_phone": "000-98765432",
+    "contact_email": "canary-yellow@example.com",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One intake: what tests call and look into."""
+
+    app: FastAPI
+    intake: Intake
+    runtime: Runtime
+    signing_key: OKPKey
+
+    def token(self, subject: UUID, role: str = "citizen") -> str:
+        claims = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
+        return jwt.encode({"alg": "Ed25519"}, claims, self.signing_key, algorithms=["Ed25519"])
+
+    def client(self, subject: UUID | None = None, role: str = "citizen") -> httpx.AsyncClient:
+        """A client signed in as ``subject``, or as nobody."""
+        headers = {} if subject is None else {"Authorization": f"Bearer {self.token(subject, role)}"}
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", headers=headers)
+
+    async def hear(self, *events: Event) -> list[Outcome]:
+        """Hands events to the registered handlers, each group in a transaction, as the consumer does."""
+        registry = handlers.registry(self.runtime.clock)
+        outcomes = []
+        for event in events:
+            async with self.runtime.pool.acquire() as tx, tx.transaction():
+                outcomes.append(await registry.handler_of(event.type).function(tx, [event]))
+        return outcomes
+
+    async def outbox(self, application: object) -> list[Event]:
+        """What intake published about an application, in order."""
+        rows = await self.runtime.pool.fetch(
+            "SELECT * FROM outbox WHERE subject = $1 ORDER BY id", UUID(str(application))
+        )
+        return [
+            Event(
+                id=row["event_id"],
+                source=row["source"],
+                subject=str(row["subject"]),
+                time=row["time"],
+                sequence=row["sequence"],
+                correlationid=row["correlation_id"],
+                causationid=row["causation_id"],
+                traceparent=row["traceparent"],
+                data=decode_data(EVENTS[row["type"]], row["body"]),
+            )
+            for row in rows
+        ]
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return load_catalog()
+
+
+@pytest.fixture(scope="session")
+async def service(database: Callable[[str], Awaitable[str]], catalog: Catalog) -> AsyncIterator[Service]:
+    """An intake with the packaged catalogue, on a database of its own."""
+    key = OKPKey.generate_key("Ed25519", {"kid": "test"})
+    settings = Settings(
+        instance="intake",
+        kafka="127.0.0.1:9",
+        database=await database("tongban_intake"),
+        seal_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        token_issuer=ISSUER,
+        token_jwks="file:///unused",
+    )
+    pool = await create_pool(settings.database.get_secret_value(), 8)
+    runtime = Runtime(
+        settings=settings,
+        pool=pool,
+        health=Health(60),
+        clock=SystemClock(),
+        sealer=Sealer(settings.seal_key.get_secret_value()),
+        authenticator=Authenticator(ISSUER, KeySet([key])),
+    )
+    intake = Intake.build(runtime, settings)
+    app = prepare_app(make_app(intake), runtime)
+    found = Service(app, intake, runtime, key)
+    await found.hear(*catalog_events(catalog, SystemClock().now()))
+    yield found
+    await pool.close()
+
+
+@pytest.fixture
+def citizen() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+def application(catalog: Catalog) -> dict[str, Any]:
+    """A complete application for the investment project."""
+    item = catalog.items["enterprise-investment-project"]
+    return {
+        "item": item.code,
+        "region": "990000",
+        "language": "zh",
+        "answers": item.form.example() | PERSONAL,
+    }
+
+
+def only(events: list[Event], model: type[EventData]) -> Event:
+    """The one event of a type."""
+    found = [event for event in events if isinstance(event.data, model)]
+    assert len(found) == 1
+    return found[0]

@@ -1,0 +1,27 @@
+"""Intake's HTTP interface."""
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from tongban_intake.api import applications, documentation, items, session, status
+from tongban_intake.api.context import Intake
+
+__all__ = ["Intake", "make_app"]
+
+
+def make_app(intake: Intake) -> FastAPI:
+    """The app, without what the runtime adds to every service's (`tongban_runtime.service.prepare_app`)."""
+    app = FastAPI(
+        title="通办 · 受理 Tongban intake",
+        description="申请、撤回、补正与查询。Apply, withdraw, correct and follow.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    for part in (applications, items, session, documentation, status):
+        app.include_router(part.router)
+    documentation.mount_assets(app)
+    app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
+    app.state.intake = intake
+    return app

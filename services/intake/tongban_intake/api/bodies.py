@@ -1,0 +1,154 @@
+"""Request bodies: their shape, and how they are read. What is wrong is told per field, in Chinese and English."""
+
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from tongban_catalog.form import FieldError
+from tongban_runtime.problems import Problem
+from tongban_schemas.types import JsonObject, Language
+
+MAX_BODY_BYTES = 128 * 1024
+"""The largest request. Sealing makes a third more of it, and an event may hold 200 KiB."""
+
+_HINTS = {
+    "item": ("应为 31 位事项编码", "has to be an item's code of 31 characters"),
+    "version": ("应为不小于 1 的整数", "has to be a whole number from 1"),
+    "region": ("应为 6 位行政区划代码", "has to be a region code of 6 digits (GB/T 2260)"),
+    "language": ("应为 zh 或 en", "has to be zh or en"),
+    "answers": ("应为对象,以表单项名称为键", "has to be an object with the form's field names as keys"),
+    "request": ("应为补正通知的编号(UUID)", "has to be the id (UUID) of the correction request"),
+}
+
+
+class ApplicationRequest(BaseModel):
+    """An application: which item, where, and the answers to its form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item: Annotated[str, Field(pattern=r"^[0-9A-Z]{31}$", description="Item code, GB/T 39554.1.")]
+    version: Annotated[
+        StrictInt | None, Field(ge=1, le=1_000_000, description="Version of the item; the newest by default.")
+    ] = None
+    region: Annotated[str, Field(pattern=r"^[0-9]{6}$", description="GB/T 2260 code of the receiving place.")]
+    language: Annotated[Language, Field(description="Language in which the applicant is told things.")] = "zh"
+    answers: Annotated[JsonObject, Field(description="Answers by field of the item's form.")]
+
+
+class CorrectionRequest(BaseModel):
+    """The answer to a correction request: the fields it asked for, and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request: Annotated[UUID, Field(description="Event id of the correction request.")]
+    answers: Annotated[JsonObject, Field(description="The asked fields with their new answers.")]
+
+
+Body = TypeVar("Body", ApplicationRequest, CorrectionRequest)
+
+
+async def read_body(request: Request, model: type[Body]) -> tuple[Body, JsonObject]:
+    """The body of a request: checked, and as the JSON object that was sent.
+
+    Raises `Problem` 400 for what is no JSON object, 413 for one over `MAX_BODY_BYTES`, 422 with ``errors`` by field.
+    """
+    raw = await _read(request)
+    try:
+        document: Any = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_json() from error
+    if not isinstance(document, dict) or not _is_storable(document):
+        raise _not_json()
+    try:
+        return model.model_validate(document), document
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def invalid_answers(errors: list[FieldError]) -> Problem:
+    """422: the answers do not fit the form; ``errors`` says what to do, by field."""
+    return Problem(
+        422,
+        "invalid-answers",
+        "有内容需要更正，请按 errors 逐项改正后重新提交。",
+        "Some answers need correcting: correct each entry of errors and send it again.",
+        errors=errors,
+    )
+
+
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of a body that `read_body` reads."""
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}},
+    }
+
+
+async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit():
+        if int(length) > MAX_BODY_BYTES:
+            raise _too_large()
+        return await request.body()
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > MAX_BODY_BYTES:
+            raise _too_large()
+    return bytes(chunks)
+
+
+_MAX_DEPTH = 32
+
+
+def _is_storable(value: object, depth: int = 0) -> bool:
+    """Whether text is Unicode without NUL, and nesting is sane: what databases and other readers take."""
+    if isinstance(value, str):
+        return "\x00" not in value and (value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value))
+    if isinstance(value, dict):
+        return depth < _MAX_DEPTH and all(
+            _is_storable(name, depth + 1) and _is_storable(part, depth + 1) for name, part in value.items()
+        )
+    if isinstance(value, list):
+        return depth < _MAX_DEPTH and all(_is_storable(part, depth + 1) for part in value)
+    return True
+
+
+def _not_json() -> Problem:
+    return Problem(
+        400,
+        "not-json",
+        "请求内容应为 UTF-8 编码的 JSON 对象，不含空字符，嵌套不超过 32 层。",
+        "Send a JSON object in UTF-8, without NUL characters, nested 32 deep at most.",
+    )
+
+
+def _too_large() -> Problem:
+    return Problem(
+        413,
+        "too-large",
+        f"请求不能超过 {MAX_BODY_BYTES // 1024} KiB，请缩短内容。",
+        f"A request may hold {MAX_BODY_BYTES // 1024} KiB: shorten it.",
+    )
+
+
+def _invalid(error: ValidationError) -> Problem:
+    errors: list[FieldError] = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        name = str(problem["loc"][0])
+        if problem["type"] == "missing":
+            zh, en = f"请填写 {name}。", f"{name} is missing: add it."
+        elif problem["type"] == "extra_forbidden":
+            zh, en = f"没有名为 {name} 的项，请删除。", f"There is no field {name}: remove it."
+        else:
+            hint_zh, hint_en = _HINTS[name]
+            zh, en = f"{name} {hint_zh}。", f"{name} {hint_en}."
+        errors.append(FieldError(field=name, message_zh=zh, message_en=en))
+    return Problem(
+        422,
+        "invalid-request",
+        "请求的内容不完整或格式不对，请按 errors 逐项改正后重新提交。",
+        "The request is incomplete or malformed: correct each entry of errors and send it again.",
+        errors=errors,
+    )

@@ -1,0 +1,48 @@
+"""What intake's routes are given to work with."""
+
+import base64
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from fastapi import Request
+from tongban_runtime.clock import Clock
+from tongban_runtime.database import Pool
+from tongban_runtime.sealing import Sealer
+from tongban_runtime.service import Runtime
+
+from tongban_intake.catalogue import Catalogue
+from tongban_intake.group_commit import GroupCommit
+from tongban_intake.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Built once by the wiring; ``digest_secret`` keys the digests of requests."""
+
+    settings: Settings
+    pool: Pool
+    clock: Clock
+    sealer: Sealer
+    catalogue: Catalogue
+    commits: GroupCommit
+    digest_secret: bytes
+
+    @classmethod
+    def build(cls, runtime: Runtime, settings: Settings) -> "Intake":
+        root = base64.urlsafe_b64decode(settings.seal_key.get_secret_value() + "==")
+        return cls(
+            settings=settings,
+            pool=runtime.pool,
+            clock=runtime.clock,
+            sealer=runtime.sealer,
+            catalogue=Catalogue(runtime.pool),
+            commits=GroupCommit(runtime.pool, settings.group_limit),
+            digest_secret=HKDF(SHA256(), 32, None, b"tongban intake request digest").derive(root),
+        )
+
+
+def intake_of(request: Request) -> Intake:
+    """Intake, as `make_app` put it into the app's state."""
+    found: Intake = request.app.state.intake
+    return found

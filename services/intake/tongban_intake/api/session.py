@@ -1,0 +1,113 @@
+"""Signing in for pages, by the authorization-code flow of the sign-in service. The session is the token, in a cookie."""
+
+import asyncio
+import json
+import secrets
+import urllib.request
+from typing import Annotated
+from urllib.error import URLError
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import RedirectResponse
+from tongban_runtime.auth import SESSION_COOKIE, public
+from tongban_runtime.problems import Problem
+
+from tongban_intake.api.context import Intake, intake_of
+
+router = APIRouter(tags=["session"])
+
+LOGIN_COOKIE = "tongban_login"
+"""Holds, during sign-in, the state that only this browser knows and the page to return to."""
+
+_LOGIN_SECONDS = 600
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def safe_return(path: str) -> str:
+    """The path if it stays on this site, else the front page."""
+    stays = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if stays and len(path) <= 500 else "/"
+
+
+@router.get("/login", dependencies=[Depends(public)])
+async def login(request: Request, back: Annotated[str, Query(alias="return")] = "/") -> RedirectResponse:
+    """Sends the browser to the sign-in service; afterwards it returns to the page that ``return`` names."""
+    intake = intake_of(request)
+    state = secrets.token_urlsafe(24)
+    query = urlencode({"redirect_uri": _callback(request, intake), "state": state})
+    answer = RedirectResponse(f"{intake.settings.sign_in_url}/authorize?{query}", 303)
+    answer.set_cookie(
+        LOGIN_COOKIE,
+        f"{state}:{quote(safe_return(back), safe='')}",
+        max_age=_LOGIN_SECONDS,
+        path="/session",
+        secure=_is_secure(intake),
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.get("/session", dependencies=[Depends(public)])
+async def session(
+    request: Request,
+    code: Annotated[str, Query(min_length=1, max_length=500)],
+    state: Annotated[str, Query(max_length=500)] = "",
+) -> RedirectResponse:
+    """Where the sign-in service sends the browser back to: exchanges the code and sets the session."""
+    intake = intake_of(request)
+    expected, _, back = request.cookies.get(LOGIN_COOKIE, "").partition(":")
+    if not expected or not secrets.compare_digest(expected.encode(), state.encode()):
+        raise _failed()
+    token = await asyncio.to_thread(_exchange, intake.settings.sign_in_url, code, _callback(request, intake))
+    request.app.state.authenticator.caller(token)
+    answer = RedirectResponse(safe_return(unquote(back)), 303)
+    answer.delete_cookie(LOGIN_COOKIE, path="/session")
+    answer.set_cookie(SESSION_COOKIE, token, path="/", secure=_is_secure(intake), httponly=True, samesite="lax")
+    return answer
+
+
+@router.api_route("/logout", methods=["GET", "POST"], dependencies=[Depends(public)])
+async def logout(request: Request) -> RedirectResponse:
+    """Ends the session in this browser."""
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(SESSION_COOKIE, path="/", secure=_is_secure(intake_of(request)), httponly=True)
+    return answer
+
+
+def _callback(request: Request, intake: Intake) -> str:
+    """This service's own address for the way back. On one machine, the name by which the browser came is kept."""
+    base = intake.settings.own_url
+    if urlsplit(base).hostname in _LOOPBACK and request.url.hostname in _LOOPBACK:
+        base = str(request.base_url).rstrip("/")
+    return f"{base}/session"
+
+
+def _is_secure(intake: Intake) -> bool:
+    return intake.settings.own_url.startswith("https://")
+
+
+def _exchange(issuer: str, code: str, redirect_uri: str) -> str:
+    """The token for a code. Raises `Problem`."""
+    if not issuer.startswith(("http://", "https://")):
+        raise _failed()
+    request = urllib.request.Request(  # noqa: S310 - the scheme is checked above
+        f"{issuer}/code",
+        json.dumps({"code": code, "redirect_uri": redirect_uri}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+            return str(json.load(answer)["token"])
+    except (URLError, ValueError, KeyError, TimeoutError) as error:
+        raise _failed() from error
+
+
+def _failed() -> Problem:
+    return Problem(
+        400,
+        "sign-in-failed",
+        "登录没有完成或已经过期，请从 /login 重新登录。",
+        "Signing in did not complete or took too long: start again at /login.",
+    )

@@ -1,0 +1,15 @@
+"""Intake's composition root: the one place that knows which concrete parts it is made of."""
+
+from tongban_runtime.service import Parts, Runtime
+
+from tongban_intake import handlers
+from tongban_intake.api import Intake, make_app
+from tongban_intake.settings import Settings
+
+
+async def wire(runtime: Runtime) -> Parts:
+    """Builds intake from an open runtime."""
+    settings = runtime.settings
+    if not isinstance(settings, Settings):
+        raise TypeError("intake is wired with its own Settings")
+    return Parts(app=make_app(Intake.build(runtime, settings)), registry=handlers.registry(runtime.clock))
