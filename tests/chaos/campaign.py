@@ -1,0 +1,145 @@
+"""One campaign: load, faults, quiet, evidence, verdict."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from tongban_catalog.item import Item
+from tongban_local import programs
+
+from tests.chaos import collect, load
+from tests.chaos.checker import Evidence, Violation, check, republished
+from tests.chaos.faults import Doses, Fault, carry_out, plan
+from tests.chaos.load import Submitted
+from tests.chaos.system import System
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much work, how many faults, and how long the system may take to come to rest afterwards."""
+
+    cases: int
+    doses: Doses
+    seconds: float
+    rest: float = 120.0
+
+
+@dataclass(slots=True)
+class Report:
+    """What a campaign found. ``violations`` is empty when every promise held."""
+
+    seed: int
+    submitted: int
+    finished: int
+    records: int
+    republished: int
+    retries: int
+    seconds: float
+    faults: list[Fault]
+    violations: list[Violation]
+    view_hash: str
+    rebuild_hash: str
+    states: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        kinds = {kind: sum(one.kind == kind for one in self.violations) for kind in ("lost", "duplicate", "order")}
+        hits: dict[str, int] = {}
+        for fault in self.faults:
+            hits[f"{fault.action} {fault.program}"] = hits.get(f"{fault.action} {fault.program}", 0) + 1
+        lines = [
+            f"seed {self.seed}: {self.submitted} submitted, {self.finished} finished {self.states}, {self.seconds:.0f} s",
+            f"{self.records} records, {self.republished} of them repeats; {self.retries} requests sent again",
+            f"lost {kinds['lost']}, duplicate effects {kinds['duplicate']}, order violations {kinds['order']}",
+            f"view {self.view_hash[:16]} {'=' if self.view_hash == self.rebuild_hash else '!='} rebuild {self.rebuild_hash[:16]}",
+            f"faults: {', '.join(f'{name} x{count}' for name, count in sorted(hits.items())) or 'none'}",
+        ]
+        lines += [f"  {one.kind}: {one.what}" for one in self.violations[:30]]
+        return "\n".join(lines)
+
+
+async def run(system: System, items: Sequence[Item], scale: Scale, seed: int, say: Say) -> Report:
+    """Runs a campaign on a started system. The system is left running."""
+    began = time.monotonic()
+    rng = random.Random(seed)  # noqa: S311 - a seed makes the campaign repeatable
+    submitted, done = Submitted(), list[Fault]()
+    officers = [
+        asyncio.create_task(load.decide(system, service, 0.002, seed))
+        for service in system.services
+        if service in programs.APPROVALS
+    ]
+    try:
+        faults = plan(seed, system.names, scale.doses, scale.seconds)
+        applying = load.apply(system, items, scale.cases, scale.seconds * 0.8, rng, submitted)
+        await asyncio.gather(applying, carry_out(system.stack, faults, done))
+        say(f"{len(submitted.cases)} submitted, {len(done)} faults; waiting for rest")
+        await _wait_for_rest(system, submitted, scale.rest, say)
+    finally:
+        for officer in officers:
+            officer.cancel()
+        await asyncio.gather(*officers, return_exceptions=True)
+    evidence = await collect.gather(system, submitted)
+    if "intake-view" in system.services:
+        evidence.view_hash, evidence.rebuild_hash = await _hashes(system)
+    return _report(evidence, {item.code: item for item in items}, submitted, done, seed, time.monotonic() - began)
+
+
+async def _wait_for_rest(system: System, submitted: Submitted, patience: float, say: Say) -> None:
+    """Until every case has ended everywhere, or nothing has moved for ``patience`` seconds."""
+    last, moved = (-1, -1), time.monotonic()
+    while time.monotonic() - moved < patience:
+        with suppress(OSError, TimeoutError):
+            log = await collect.read_log(system.stack.kafka, system.prefix)
+            ended = {record.subject for record in log if record.type in _ENDS}
+            if (len(log), len(ended)) != last:
+                last, moved = (len(log), len(ended)), time.monotonic()
+                say(f"{len(ended)}/{len(submitted.cases)} ended, {len(log)} records")
+            elif submitted.cases.keys() <= ended and time.monotonic() - moved > 6 and await collect.is_idle(system):
+                return
+        await asyncio.sleep(1.5)
+
+
+_ENDS = {
+    "cn.tongban.certificate.issued.v1",
+    "cn.tongban.approval.refused.v1",
+    "cn.tongban.application.withdrawn.v1",
+}
+
+
+async def _hashes(system: System) -> tuple[str, str]:
+    """Hash of the live view and of the view rebuilt from offset zero."""
+    words = (await system.rebuild()).split()
+    return words[words.index("live") + 1], words[words.index("rebuilt") + 1]
+
+
+def _report(
+    evidence: Evidence,
+    items: Mapping[str, Item],
+    submitted: Submitted,
+    done: list[Fault],
+    seed: int,
+    seconds: float,
+) -> Report:
+    violations = check(evidence, items)
+    ended = {record.subject for record in evidence.log if record.type in _ENDS}
+    states: dict[str, int] = {}
+    for state in evidence.view_states.values():
+        states[state] = states.get(state, 0) + 1
+    return Report(
+        seed=seed,
+        submitted=len(submitted.cases),
+        finished=len(ended & submitted.cases.keys()),
+        records=len(evidence.log),
+        republished=republished(evidence),
+        retries=submitted.retries,
+        seconds=seconds,
+        faults=done,
+        violations=violations,
+        view_hash=evidence.view_hash,
+        rebuild_hash=evidence.rebuild_hash,
+        states=states,
+    )
