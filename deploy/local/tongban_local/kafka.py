@@ -119,7 +119,14 @@ def prepare(stack: Stack, launch: Launch) -> None:
     if formatted.exists():
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", "kafka/server.properties"]
+    tool = [
+        "kafka.tools.StorageTool",
+        "format",
+        "--ignore-formatted",
+        f"--cluster-id={cluster}",
+        "-c",
+        "kafka/server.properties",
+    ]
     line = [*launch.line(stack, "-XX:TieredStopAtLevel=1", "-Xmx256m"), *tool]
     done = subprocess.run(line, cwd=stack.root, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:

@@ -264,7 +264,8 @@ def _section(program: Program, logs: Path) -> dict[str, str]:
         "stopasgroup": "true",
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": _literal(logs / f"{program.name}.log"),
+        # supervisord expands this one twice.
+        "stdout_logfile": _literal(_literal(logs / f"{program.name}.log")),
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }
