@@ -128,6 +128,8 @@ async def test_signing_and_verifying_from_coroutines(
 ) -> None:
     signed = await signer.sign_async(renderer.render(make_content(decisions=1)), reason="x")
     assert (await verifier.verify_async(signed.pdf)).outcome == "valid"
+    with pytest.raises(RuntimeError, match="verify_async"):
+        verifier.verify(signed.pdf)
 
 
 def test_demo_ca_is_made_once_with_a_private_key_for_the_owner_only(tmp_path: Path) -> None:

@@ -63,7 +63,12 @@ class CertificateVerifier:
         logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
     def verify(self, pdf: bytes) -> Verification:
-        """Never raises for any content. Blocks; for coroutines there is `verify_async`."""
+        """Never raises for any content. Blocks; coroutines must use `verify_async`.
+
+        Raises `RuntimeError` when called on a thread whose event loop runs: pyHanko starts one of its own.
+        """
+        if _in_event_loop():
+            raise RuntimeError("call verify_async from a coroutine")
         return Verification(self._outcome(pdf), hashlib.sha256(pdf).hexdigest())
 
     async def verify_async(self, pdf: bytes) -> Verification:
@@ -86,3 +91,11 @@ class CertificateVerifier:
         if not (status.intact and status.valid and status.coverage == SignatureCoverageLevel.ENTIRE_FILE):
             return "altered"
         return "valid" if status.trusted else "unknown_signer"
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
