@@ -114,7 +114,7 @@ class Connection:
 
     def _judge(self, error: SMTPException | OSError) -> HandOver:
         match error:
-            case SMTPRecipientsRefused(recipients=[first, *_]):
+            case SMTPRecipientsRefused(recipients=[first, *_]) if first.code != _SERVICE_CLOSING:
                 return Undeliverable("refused") if first.code >= 500 else Postponed("deferred")
             case SMTPDataError(code=code) if code != _SERVICE_CLOSING:
                 return Undeliverable("refused") if code >= 500 else Postponed("deferred")
@@ -126,6 +126,8 @@ class Connection:
 
 
 def _is_closed(error: Exception) -> bool:
+    if isinstance(error, SMTPRecipientsRefused):
+        return any(refused.code == _SERVICE_CLOSING for refused in error.recipients)
     if isinstance(error, SMTPResponseException):
         return error.code == _SERVICE_CLOSING
     return isinstance(error, SMTPServerDisconnected)
