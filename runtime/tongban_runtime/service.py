@@ -5,9 +5,9 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvicorn
 import uvloop
@@ -163,9 +163,7 @@ def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str
 
 
 async def _serve(settings: RuntimeSettings, wire: Wire, only: Sequence[str]) -> None:
-    runtime = await open_runtime(settings)
-    parts = await wire(runtime)
-    components = _components(runtime, parts, only)
+    runtime, components = await _assemble(settings, wire, only)
     runtime.health.watch()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -178,6 +176,15 @@ async def _serve(settings: RuntimeSettings, wire: Wire, only: Sequence[str]) -> 
     finally:
         await asyncio.wait_for(runtime.pool.close(), 10)
     logs.info("service.stopped")
+
+
+async def _assemble(settings: RuntimeSettings, wire: Wire, only: Sequence[str]) -> tuple[Runtime, dict[str, Component]]:
+    try:
+        runtime = await open_runtime(settings)
+        return runtime, _components(runtime, await wire(runtime), only)
+    except Exception as error:
+        logs.warning("service.component-failed", error=error, component="wiring")
+        raise
 
 
 def _stop(components: Mapping[str, Component]) -> None:
@@ -193,17 +200,34 @@ async def _run(name: str, component: Component) -> None:
         raise
 
 
-def main(package: str, load_settings: Callable[[], RuntimeSettings], wire: Wire) -> None:
-    """The command line of a service: ``migrate``, or run with every component or those that ``--only`` names."""
+Command = Callable[[RuntimeSettings, Sequence[str]], Coroutine[Any, Any, int]]
+"""A service's own command: settings and the rest of the command line in, exit status out."""
+
+
+def main(
+    package: str,
+    load_settings: Callable[[], RuntimeSettings],
+    wire: Wire,
+    commands: Mapping[str, Command] | None = None,
+) -> None:
+    """The command line of a service: ``migrate``, one of its own ``commands``, or run.
+
+    Running means with every component, or those that ``--only`` names.
+    """
+    own = commands or {}
     parser = argparse.ArgumentParser(prog=f"python -m {package}")
-    parser.add_argument("command", nargs="?", choices=["run", "migrate"], default="run")
+    parser.add_argument("command", nargs="?", choices=["run", "migrate", *own], default="run")
     parser.add_argument("--only", default="", help="components to run, with commas; all by default")
-    arguments = parser.parse_args()
+    arguments, rest = parser.parse_known_args()
+    if rest and arguments.command not in own:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     settings = load_settings()
     logs.configure(settings.instance)
     if arguments.command == "migrate":
         asyncio.run(migrate(settings.database.get_secret_value(), package))
         return
+    if arguments.command in own:
+        sys.exit(uvloop.run(own[arguments.command](settings, rest)))
     telemetry.configure(settings)
     only = [name for name in arguments.only.split(",") if name]
     try:
