@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from tongban_local.provider import Engines, provide_engines
 from tongban_runtime.database import create_pool, migrate
@@ -23,11 +24,23 @@ def engines() -> Iterator[Engines]:
 def database(engines: Engines) -> MakeDatabase:
     """Makes a fresh database with the migrations of a service's package, and returns its address."""
 
+    templates: dict[str, str] = {}
+
+    def address(name: str) -> str:
+        return urlunsplit(urlsplit(engines.postgres)._replace(path=f"/{name}"))
+
     async def make(package: str) -> str:
+        if package not in templates:
+            template = f"{package}_template_{secrets.token_hex(4)}"
+            await migrate(address(template), package)
+            templates[package] = template
         name = f"{package}_{secrets.token_hex(4)}"
-        dsn = urlunsplit(urlsplit(engines.postgres)._replace(path=f"/{name}"))
-        await migrate(dsn, package)
-        return dsn
+        connection = await asyncpg.connect(address("postgres"))
+        try:
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{templates[package]}" STRATEGY WAL_LOG')
+        finally:
+            await connection.close()
+        return address(name)
 
     return make
 

@@ -1,0 +1,66 @@
+"""Services wired as in production, on a fresh database: what the tests that cross services look into."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tongban_local import tokens
+from tongban_local.credentials import seal_key
+from tongban_runtime.clock import Clock
+from tongban_runtime.service import Parts, Runtime, make_processor, open_runtime, prepare_app
+
+ISSUER = "http://issuer.invalid"
+SERVICES = ("intake", "approvals", "certificates", "notify")
+DEPARTMENTS = {"reform": "development-reform,ecology", "land": "natural-resources,heritage"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """One service: its runtime, its parts, and the folder of its secrets."""
+
+    runtime: Runtime
+    parts: Parts
+    secrets: Path
+
+
+def settings_class(package: str) -> Callable[..., Any]:
+    module = import_module(f"{package}.settings")
+    name = "CertificatesSettings" if package == "tongban_certificates" else "Settings"
+    found: Callable[..., Any] = getattr(module, name)
+    return found
+
+
+@asynccontextmanager
+async def wired(
+    service: str, dsn: str, kafka: str, folder: Path, clock: Clock, departments: str = "natural-resources,heritage"
+) -> AsyncIterator[Wired]:
+    """The service's own composition root, run on the given database."""
+    package = f"tongban_{service}"
+    tokens.prepare(folder)
+    if service == "certificates":
+        import_module("tongban_certificates.demo_ca").make_demo_ca(folder / "signing")
+    settings = settings_class(package)(
+        instance=f"{service}-{secrets.token_hex(2)}",
+        kafka=kafka,
+        database=dsn,
+        seal_key=seal_key(folder),
+        token_issuer=ISSUER,
+        token_jwks=(folder / "jwks.json").as_uri(),
+        approvals_departments=departments,
+        smtp="127.0.0.1:25",
+        public_url="http://127.0.0.1:1",
+        verify_url="http://127.0.0.1:2",
+        signing_dir=folder / "signing",
+    )
+    runtime = await open_runtime(settings, clock)
+    try:
+        parts = await import_module(f"{package}.wiring").wire(runtime)
+        runtime.processor = make_processor(runtime, parts.registry)
+        prepare_app(parts.app, runtime)
+        yield Wired(runtime, parts, folder)
+    finally:
+        await runtime.pool.close()
