@@ -1,0 +1,189 @@
+"""The handlers on a real database: what they publish and lay on the desk does not depend on how events arrive."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tongban_approvals.domain import History, react
+from tongban_catalog.item import Item
+from tongban_runtime.database import Pool
+from tongban_runtime.outcome import Park
+from tongban_runtime.testing.clock import FakeClock
+from tongban_runtime.testing.injection import ARRIVALS, Arrival, effects
+from tongban_schemas.envelope import Event, EventData
+from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused, refusal_field
+from tongban_schemas.events.catalog import ItemPublished
+
+from .conftest import MakeDeployment
+from .samples import (
+    INVESTMENT,
+    LAND,
+    REFUSING,
+    SEALER,
+    accepted,
+    applied,
+    asked,
+    chain,
+    corrected,
+    granted,
+    new_subject,
+    opened,
+    published,
+    refused,
+    submitted,
+    withdrawn,
+)
+
+ECOLOGY = frozenset({"ecology"})
+
+
+def _history(subject: str) -> list[Event]:
+    request = asked(subject, "BA", ["land_area_m2"])
+    return [
+        *applied(subject),
+        opened(subject, "BA"),
+        request,
+        corrected(subject, request.id, {"land_area_m2": 5}),
+        granted(subject, "BA"),
+        granted(subject, "HP"),
+        granted(subject, "JN"),
+    ]
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+async def test_effects_do_not_depend_on_arrival(
+    arrival: Arrival, deploy: MakeDeployment, pools: Callable[[], Awaitable[Pool]]
+) -> None:
+    subjects = [f"01994f00-0000-7000-8000-{number:012}" for number in range(8)]
+    history = [event for subject in subjects for event in _history(subject)]
+    history.insert(len(history) // 2, published())
+    deployment = await deploy(LAND)
+    found = await effects(deployment.pool, deployment.registry, history, arrival, FakeClock(), seed=7)
+    reference = await deploy(LAND, await pools())
+    plain = await effects(reference.pool, reference.registry, history, "in-order", FakeClock(), seed=1)
+    assert found == plain
+    assert len(found) == len(subjects)
+    rows = await deployment.pool.fetch("SELECT step, state, count(*) FROM task GROUP BY 1, 2")
+    assert [tuple(row) for row in rows] == [("KG", "open", len(subjects))]
+    assert await deployment.pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_a_chain_of_rules_is_one_transaction_in_order(deploy: MakeDeployment) -> None:
+    item, subject = chain(), new_subject()
+    deployment = await deploy(ECOLOGY)
+    await deployment.hear(published(item))
+    await deployment.hear(*applied(subject, item, {"company_name": "x"}))
+    said = [(verb, getattr(data, "step", "")) for verb, _, data in await deployment.said()]
+    assert said == [
+        ("opened", "AA"),
+        ("opened", "DD"),
+        ("granted", "AA"),
+        ("opened", "BB"),
+        ("granted", "BB"),
+        ("opened", "CC"),
+        ("granted", "CC"),
+    ]
+    rows = await deployment.pool.fetch("SELECT step, state, decided_by FROM task ORDER BY step")
+    assert [tuple(row) for row in rows] == [
+        ("AA", "granted", "rule"),
+        ("BB", "granted", "rule"),
+        ("CC", "granted", "rule"),
+        ("DD", "open", None),
+    ]
+
+
+async def test_a_rule_refuses_with_a_sealed_reason_and_the_rest_is_cancelled(deploy: MakeDeployment) -> None:
+    subject = new_subject()
+    deployment = await deploy(ECOLOGY)
+    await deployment.hear(published(REFUSING), *applied(subject, REFUSING, {"company_name": "x"}))
+    refusals = [data for _, _, data in await deployment.said() if isinstance(data, ApprovalRefused)]
+    assert [(one.step, one.reason_code, one.decided_by) for one in refusals] == [("CC", "rule-not-met", "rule")]
+    assert "reconsideration" in SEALER.open(subject, refusal_field("CC"), refusals[0].reason)
+    rows = await deployment.pool.fetch("SELECT step, state FROM task ORDER BY step")
+    assert [tuple(row) for row in rows] == [
+        ("AA", "granted"),
+        ("BB", "granted"),
+        ("CC", "refused"),
+        ("DD", "cancelled"),
+    ]
+
+
+@pytest.mark.parametrize("end", [withdrawn, lambda subject: refused(subject, "BA")])
+async def test_an_end_cancels_open_tasks(end: Callable[[str], Event], deploy: MakeDeployment) -> None:
+    subject = new_subject()
+    deployment = await deploy(LAND)
+    await deployment.hear(published(), *applied(subject))
+    await deployment.hear(end(subject))
+    await deployment.hear(granted(subject, "HP"))
+    assert [tuple(row) for row in await deployment.pool.fetch("SELECT step, state FROM task")] == [("KG", "cancelled")]
+
+
+async def test_a_desk_is_rebuilt_from_our_own_facts(deploy: MakeDeployment) -> None:
+    subject = new_subject()
+    deployment = await deploy(LAND)
+    await deployment.hear(published(), *applied(subject), opened(subject, "KG"), granted(subject, "KG"))
+    rows = await deployment.pool.fetch("SELECT step, state FROM task ORDER BY step")
+    assert [tuple(row) for row in rows] == [("KG", "granted"), ("TD", "open")]
+    assert [data for verb, _, data in await deployment.said() if isinstance(data, ApprovalGranted)] == []
+
+
+async def test_a_case_that_comes_before_its_item_goes_on_in_its_own_trace(deploy: MakeDeployment) -> None:
+    subject = new_subject()
+    deployment = await deploy(LAND)
+    await deployment.hear(*applied(subject))
+    assert await deployment.said() == []
+    await deployment.hear(published())
+    row = await deployment.pool.fetchrow("SELECT traceparent, correlation_id FROM outbox")
+    assert row["traceparent"] == submitted(subject).traceparent
+    assert str(row["correlation_id"]) == subject
+
+
+async def test_no_case_is_left_waiting_when_its_item_arrives_meanwhile(deploy: MakeDeployment) -> None:
+    deployment = await deploy(LAND)
+    for round_number in range(12):
+        definition = {**INVESTMENT.definition, "version": round_number + 1}
+        item = Item.from_definition(definition)
+        subjects = [new_subject() for _ in range(6)]
+        await deployment.hear(*(event for subject in subjects[:2] for event in applied(subject, item)))
+        await asyncio.gather(
+            deployment.hear(published(item)),
+            *(deployment.hear(*applied(subject, item)) for subject in subjects[2:]),
+        )
+        opened_now = await deployment.pool.fetchval(
+            "SELECT count(*) FROM task WHERE application = ANY($1::text[]::uuid[])", subjects
+        )
+        assert opened_now == len(subjects)
+    assert await deployment.pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_unusable_items_are_parked(deploy: MakeDeployment) -> None:
+    deployment = await deploy(LAND)
+    good = published()
+    assert isinstance(good.data, ItemPublished)
+    for definition in ({}, {**good.data.definition, "version": 9}):
+        data: EventData = good.data.model_copy(update={"definition": definition})
+        bad = Event(good.id, good.source, good.subject, good.time, good.correlationid, data, 1)
+        handler = deployment.registry.handler_of(ItemPublished.TYPE)
+        async with deployment.pool.acquire() as tx, tx.transaction():
+            assert isinstance(await handler.function(tx, [bad]), Park)
+
+
+async def test_a_batch_costs_the_same_number_of_statements_however_many_cases(deploy: MakeDeployment) -> None:
+    deployment = await deploy(LAND)
+    await deployment.hear(published())
+    counts = []
+    for cases in (1, 1, 60):
+        statements: list[str] = []
+        async with deployment.pool.acquire() as tx:  # the first run also learns the database's types
+            tx.add_query_logger(lambda record, seen=statements: seen.append(record.query))
+            events = [event for _ in range(cases) for event in applied(new_subject())]
+            async with tx.transaction():
+                await deployment.registry.handler_of(accepted(new_subject()).type).function(tx, events)
+        counts.append(len(statements))
+    assert counts[1] == counts[2] <= 10
+
+
+def test_our_own_facts_are_no_news() -> None:
+    subject = new_subject()
+    facts = [*applied(subject), opened(subject, "KG")]
+    assert react(History.of(facts, INVESTMENT), INVESTMENT, LAND) == []
