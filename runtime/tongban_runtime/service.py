@@ -136,11 +136,17 @@ def make_processor(runtime: Runtime, registry: Registry) -> Processor:
     )
 
 
+def _bare_app() -> FastAPI:
+    """For a process without the service's own interface: health and operations alone."""
+    return FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+
 def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str, Component]:
     settings = runtime.settings
     processor = runtime.processor = make_processor(runtime, parts.registry)
     factories: dict[str, Callable[[Heartbeat], Component]] = {
         "api": lambda beat: HttpServer(prepare_app(parts.app, runtime), settings, beat),
+        "operations": lambda beat: HttpServer(prepare_app(_bare_app(), runtime), settings, beat),
         "consumer": lambda beat: Consumer(
             name=settings.instance,
             replica=settings.replica,
@@ -158,7 +164,9 @@ def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str
     unknown = set(only) - every.keys()
     if unknown:
         raise SystemExit(f"unknown component {', '.join(sorted(unknown))}; there are {', '.join(sorted(every))}")
-    chosen = only or list(factories)
+    chosen = [*only] if only else [name for name in factories if name != "operations"]
+    if "api" not in chosen:
+        chosen.append("operations")
     return {name: every[name](runtime.health.heartbeat(name)) for name in chosen}
 
 

@@ -67,7 +67,7 @@ class System:
                 "services",
                 [sys.executable, "-m", "tests.chaos.launch", programs.MODULES[service], "--only", components],
                 PROJECT,
-                self.environment(service),
+                self.environment(service) | ({"TONGBAN_HTTP_PORT": "0"} if components == "relay" else {}),
             )
             for name, service, components in self._parts()
         ]
@@ -91,6 +91,7 @@ class System:
         databases = [service for service in self.services if service != "intake-view"]
         await asyncio.gather(*(asyncio.to_thread(self._command, service, "migrate") for service in databases))
         await create_topics(self.stack.kafka, self.prefix)
+        await asyncio.to_thread(_run, ["tongban_certificates.demo_ca", str(self.stack.root / "signing")], {})
         await asyncio.to_thread(self._publish_catalogue)
         launch = lifecycle.kafka_launch(self.stack.local, _quiet)
         supervisor = self.stack.supervisor
