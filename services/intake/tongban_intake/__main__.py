@@ -1,9 +1,10 @@
-"""``python -m tongban_intake``: runs intake, or migrates its database."""
+"""``python -m tongban_intake``: runs intake, migrates its database, or rebuilds its view."""
 
 from tongban_runtime.service import main
 
+from tongban_intake import rebuild
 from tongban_intake.settings import Settings
 from tongban_intake.wiring import wire
 
 if __name__ == "__main__":
-    main("tongban_intake", Settings, wire)
+    main("tongban_intake", Settings, wire, {"rebuild": rebuild.command})

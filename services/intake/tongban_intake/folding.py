@@ -56,6 +56,21 @@ def fold(application: str, partition: int, known: Facts, replaces: int) -> Folde
     )
 
 
+async def fold_changes(tx: Tx, generation: int, changes: Changes) -> None:
+    """Merges new facts into the rows of a generation: one query to read, one or two to write. Raises `ViewConflictError`."""
+    before = await view.stored(tx, generation, map(UUID, changes))
+    folded = []
+    for application, (partition, facts) in changes.items():
+        stored = before.get(UUID(application))
+        known = unpack(stored.facts) if stored is not None else {}
+        changed = [merge(known, fact) for fact in facts]
+        if any(changed):
+            place = min(partition, stored.partition) if stored is not None else partition
+            folded.append(fold(application, place, known, stored.version if stored is not None else 0))
+    if folded:
+        await view.save(tx, generation, folded)
+
+
 def passed_over(topic: str, message: Any, reason: str) -> None:
     """Records, by its place, that a record was left out of the view."""
     logs.warning("view.passed-over", topic=topic, partition=message.partition, offset=message.offset, reason=reason)
@@ -122,7 +137,7 @@ class Folding:
             handled += 1
             self._take(message, changes, spans)
         if changes:
-            await view.save(tx, self.generation, await self._folded(tx, changes))
+            await fold_changes(tx, self.generation, changes)
         if handled:
             await positions.advance(tx, self.consumer, following)
         return handled
@@ -139,15 +154,3 @@ class Folding:
                 )
             case None:
                 count("tongban.events.ignored")
-
-    async def _folded(self, tx: Tx, changes: Changes) -> list[Folded]:
-        before = await view.stored(tx, self.generation, map(UUID, changes))
-        folded = []
-        for application, (partition, facts) in changes.items():
-            stored = before.get(UUID(application))
-            known = unpack(stored.facts) if stored is not None else {}
-            changed = [merge(known, fact) for fact in facts]
-            if any(changed):
-                place = min(partition, stored.partition) if stored is not None else partition
-                folded.append(fold(application, place, known, stored.version if stored is not None else 0))
-        return folded

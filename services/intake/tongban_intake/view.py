@@ -108,31 +108,35 @@ class ViewWorker:
             generation = await active_generation(self._pool)
             folding = Folding(self._pool, generation, self._settings.topic_prefix)
             try:
-                group = await self._open_group(folding)
+                group = await self._begin(folding)
             except (KafkaError, OSError) as error:
                 logs.warning("consumer.engine-unavailable", error=error)
                 self._heartbeat.beat()
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             try:
-                await self._reposition(folding, group)
                 await self._fold(folding, group)
             finally:
                 await group.close()
 
-    async def _open_group(self, folding: Folding) -> Group:
-        return await Group.open(self._settings.kafka, self._settings.topic_prefix + folding.consumer, folding.topics)
-
-    async def _reposition(self, folding: Folding, group: Group) -> None:
-        stored = await stored_positions(self._pool, folding.consumer)
-        ends = await group.ends()
-        for place, position in stored.items():
-            if position > ends.get(place, 0):
-                raise LogTruncatedError(
-                    f"{place.topic}/{place.partition} ends at {ends.get(place)}, the position is {position}"
-                )
-        empty = await group.begin_at(stored, self._heartbeat)
+    async def _begin(self, folding: Folding) -> Group:
+        """Sees to it that Faust's group begins where the database stands."""
+        name = self._settings.topic_prefix + folding.consumer
+        group = await Group.open(self._settings.kafka, name, folding.topics)
+        try:
+            stored = await stored_positions(self._pool, folding.consumer)
+            ends = await group.ends()
+            for place, position in stored.items():
+                if position > ends.get(place, 0):
+                    raise LogTruncatedError(
+                        f"{place.topic}/{place.partition} ends at {ends.get(place)}, the position is {position}"
+                    )
+            empty = await group.begin_at(stored, self._heartbeat)
+        except BaseException:
+            await group.close()
+            raise
         logs.info("view.repositioned", generation=folding.generation, partitions=len(stored), group_empty=empty)
+        return group
 
     async def _fold(self, folding: Folding, group: Group) -> None:
         failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()

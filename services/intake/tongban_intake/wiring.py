@@ -5,6 +5,7 @@ from tongban_runtime.service import Parts, Runtime
 from tongban_intake import handlers
 from tongban_intake.api import Intake, make_app
 from tongban_intake.settings import Settings
+from tongban_intake.view import make_view
 
 
 async def wire(runtime: Runtime) -> Parts:
@@ -12,4 +13,8 @@ async def wire(runtime: Runtime) -> Parts:
     settings = runtime.settings
     if not isinstance(settings, Settings):
         raise TypeError("intake is wired with its own Settings")
-    return Parts(app=make_app(Intake.build(runtime, settings)), registry=handlers.registry(runtime.clock))
+    return Parts(
+        app=make_app(Intake.build(runtime, settings)),
+        registry=handlers.registry(runtime.clock),
+        extra_roles={"view": make_view(runtime)},
+    )
