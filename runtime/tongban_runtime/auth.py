@@ -13,11 +13,12 @@ from typing import Literal
 from uuid import UUID
 
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
+from starlette.routing import Mount
 
 from tongban_runtime.problems import Problem
 
@@ -118,8 +119,8 @@ operator = Policy("operator", ("operator",))
 signed_in = Policy("signed-in", ("citizen", "officer", "operator"))
 
 
-def policies_of(route: APIRoute) -> list[str]:
-    """The names of the policies that guard a route."""
+def policies_of(route: RouteContext) -> list[str]:
+    """The names of the policies that guard a route, those of the routers that include it among them."""
     found: list[str] = []
     pending = [route.dependant]
     while pending:
@@ -131,12 +132,12 @@ def policies_of(route: APIRoute) -> list[str]:
 
 
 def routes_without_policy(app: FastAPI) -> list[str]:
-    """Paths of routes that nobody gave exactly one policy."""
+    """Paths of routes, in whatever router they stand, that nobody gave exactly one policy. Mounts hold public files."""
     wrong = []
-    for route in app.routes:
-        if isinstance(route, APIRoute):
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute):
             if len(policies_of(route)) != 1:
-                wrong.append(route.path)
-        elif getattr(route, "path", "") and type(route).__name__ != "Mount":
-            wrong.append(getattr(route, "path", ""))
+                wrong.append(route.path or "")
+        elif not isinstance(route.original_route, Mount):
+            wrong.append(route.path or "")
     return wrong
