@@ -52,6 +52,19 @@ async def test_every_route_has_a_policy(land: Deployment) -> None:
     assert routes_without_policy(land.app) == []
 
 
+async def test_the_documentation_needs_no_other_site(land: Deployment) -> None:
+    async with land.client() as client:
+        page = (await client.get("/docs", headers={"authorization": ""})).text
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
+            assert f"/docs/assets/{file}" in page
+            assert (await client.get(f"/docs/assets/{file}")).status_code == 200
+    assert "//" not in page.replace("<!--", "").split("<body>")[0]
+    assert {
+        f"/v1/tasks/{{application}}/{{step}}/{verb}" for verb in ("take", "grant", "refuse", "correction")
+    } <= paths.keys()
+
+
 async def test_who_may_see_what(land: Deployment) -> None:
     subject = await _case(land)
     path = f"/v1/tasks/{subject}/KG"

@@ -110,7 +110,9 @@ class History:
     @classmethod
     def of(cls, facts: Iterable[Event], item: Item) -> "History":
         """Folds the facts. What somebody says about a step that the item gives to another department does not count."""
-        ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: (fact.time, fact.id.int))
+        ordered = sorted(
+            {fact.id: fact for fact in facts}.values(), key=lambda fact: (fact.time, fact.sequence, fact.id.int)
+        )
         corrections = [fact for fact in ordered if isinstance(fact.data, ApplicationCorrected)]
         answered = {fact.data.request for fact in corrections if isinstance(fact.data, ApplicationCorrected)}
         submitted_at, answers, sealed = _answers(ordered, corrections)

@@ -1,6 +1,7 @@
 """The composition root: the one place that knows which things a deployment of approvals is made of."""
 
 from fastapi import FastAPI
+from tongban_runtime import documentation
 from tongban_runtime.service import Parts, Runtime
 
 from tongban_approvals import api, handlers
@@ -23,6 +24,7 @@ def make_app(casework: Casework) -> FastAPI:
         openapi_url=None,
     )
     app.include_router(api.router)
+    documentation.install(app)
     app.state.casework = casework
     return app
 
