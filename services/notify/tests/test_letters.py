@@ -1,5 +1,6 @@
 """Every kind of news has words in both languages, and mails are complete, escaped and repeatable."""
 
+from dataclasses import replace
 from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -37,7 +38,7 @@ def news(kind: Kind, names: JsonObject | None = None, department: str = "自然�
     )
 
 
-def mail(kind: Kind, language: Language, told: News | None = None) -> EmailMessage:
+def mail(kind: Kind, language: Language, told: News | None = None, address: str = "contact@example.com") -> bytes:
     told = told or news(kind)
     return compose(
         notification=NOTIFICATIONS[kind].id,
@@ -45,16 +46,25 @@ def mail(kind: Kind, language: Language, told: News | None = None) -> EmailMessa
         letters=LETTERS,
         language=language,
         sender=parse_address("no-reply@notify.tongban"),
-        recipient=parse_address("contact@example.com"),
+        recipient=parse_address(address),
         at=MORNING,
     )
 
 
-def parts(message: EmailMessage) -> tuple[str, str]:
-    """The text part and the HTML part, as a reader's program decodes them."""
-    read = message_from_bytes(message.as_bytes(), policy=default)
-    assert isinstance(read, EmailMessage)
-    plain, html = read.get_body(("plain",)), read.get_body(("html",))
+def read(raw: bytes) -> EmailMessage:
+    """The mail as a reader's program decodes it; every line is one that SMTP takes."""
+    assert all(len(line) <= 998 and b"\n" not in line for line in raw.split(b"\r\n"))
+    message = message_from_bytes(raw, policy=default)
+    assert isinstance(message, EmailMessage)
+    assert not [part.defects for part in message.walk() if part.defects]
+    assert not [header.defects for header in message.values() if header.defects]
+    return message
+
+
+def parts(raw: bytes) -> tuple[str, str]:
+    """The text part and the HTML part."""
+    message = read(raw)
+    plain, html = message.get_body(("plain",)), message.get_body(("html",))
     assert plain is not None
     assert html is not None
     return plain.get_content(), html.get_content()
@@ -82,13 +92,14 @@ def test_both_languages_say_what_happened_and_what_next(kind: Kind) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_mail_has_text_and_html_with_the_persons_language_first(kind: Kind, language: Language) -> None:
-    message = mail(kind, language)
+    raw = mail(kind, language)
+    message = read(raw)
     letter = LETTERS.write(news(kind))
     first, second = letter.ordered(language)
     assert message["Subject"] == first.subject
     assert message["Message-ID"] == message_id(NOTIFICATIONS[kind].id)
     assert message["Auto-Submitted"] == "auto-generated"
-    plain, html = parts(message)
+    plain, html = parts(raw)
     for part in (plain, html):
         assert part.index(first.happened) < part.index(second.happened)
         assert letter.link in part
@@ -116,7 +127,28 @@ def test_time_is_told_as_it_is_in_china() -> None:
 
 
 def test_the_same_notification_gives_the_same_bytes() -> None:
-    assert mail("issued", "zh").as_bytes() == mail("issued", "zh").as_bytes()
+    assert mail("issued", "zh") == mail("issued", "zh")
+
+
+def test_the_head_names_sender_recipient_and_time() -> None:
+    message = read(mail("issued", "zh"))
+    assert message["From"].addresses == (Address("通办 Tongban", addr_spec="no-reply@notify.tongban"),)
+    assert message["To"].addresses == (Address(addr_spec="contact@example.com"),)
+    assert message["Date"].datetime == MORNING
+    assert message.get_content_type() == "multipart/alternative"
+    assert mail("issued", "zh").isascii()
+
+
+def test_a_long_subject_is_folded_and_kept() -> None:
+    long = "很长的部门名称" * 30
+    letter = LETTERS.write(news("granted", department=long))
+    assert long in letter.zh.happened
+    told = replace(news("granted"), step=Text(long, long))
+    assert read(mail("granted", "zh", told))["Subject"] == LETTERS.write(told).zh.subject
+
+
+def test_an_address_beyond_ascii_stands_in_utf8() -> None:
+    assert "To: 联系@例子.example\r\n".encode() in mail("issued", "zh", address="联系@例子.example")
 
 
 class _Outline(HTMLParser):
@@ -162,11 +194,13 @@ def test_unknown_names_are_shown_by_code_and_marked() -> None:
     assert LETTERS.write(told).zh.happened == "natural-resources已批准“LAND1”。"
 
 
-@pytest.mark.parametrize("text", ["", "nobody", "a@b\r\nBcc: c@d", "@example.com", "a@", "a b@example.com", "a@@b"])
+@pytest.mark.parametrize(
+    "text", ["", "nobody", "a@b\r\nBcc: c@d", "@example.com", "a@", "a b@example.com", "a@@b", "a\x00@b", "<a@b>"]
+)
 def test_what_is_no_address_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(AddressUnusableError, match=r"^not an e-mail address$"):
         parse_address(text)
 
 
 def test_an_address_is_taken_as_it_is() -> None:
-    assert parse_address(" contact@example.com ") == Address(addr_spec="contact@example.com")
+    assert parse_address(" Contact.us+1@example.com ") == "Contact.us+1@example.com"

@@ -149,6 +149,14 @@ async def test_addresses_that_cannot_be_used_fail_and_hold_up_nothing(
     }
 
 
+async def test_an_address_beyond_ascii_is_handed_over_in_utf8(
+    sender: Sender, informed_pool: Pool, clock: FakeClock, post_office: PostOffice
+) -> None:
+    await tell(informed_pool, clock, submitted(str(uuid4()), address="联系@例子.example"))
+    assert await sender.round() == Round(due=1, sent=1)
+    assert "联系@例子.example".encode() in post_office.mailbox.files()[0].read_bytes()
+
+
 async def test_an_unreachable_server_ends_the_round_and_untried_mails_keep_their_place(
     informed_pool: Pool, clock: FakeClock, post_office: PostOffice
 ) -> None:

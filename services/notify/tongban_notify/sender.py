@@ -17,8 +17,6 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.headerregistry import Address
-from email.message import EmailMessage
 from uuid import UUID
 
 from tongban_runtime import facts, logs, outbox, telemetry
@@ -176,13 +174,13 @@ class Sender:
             return Undeliverable("address_unusable")
         try:
             message = self._compose(mail, recipient)
-            return await connection.hand_over(message, self._from.addr_spec, recipient.addr_spec)
+            return await connection.hand_over(message, self._from, recipient)
         except Exception as error:  # noqa: BLE001 - one mail that cannot be written must not hold up the others
             logs.warning("notification.retry", error=error, notification=mail.notification.id)
             connection.drop()
             return Postponed("not_writable")
 
-    def _compose(self, mail: store.Due, recipient: Address) -> EmailMessage:
+    def _compose(self, mail: store.Due, recipient: str) -> bytes:
         return compose(
             notification=mail.notification.id,
             letter=self._letters.write(mail.news),

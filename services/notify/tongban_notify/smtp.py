@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Literal
 
 import aiosmtplib
@@ -75,7 +74,7 @@ class Connection:
         self._server = server
         self._client: aiosmtplib.SMTP | None = None
 
-    async def hand_over(self, message: EmailMessage, sender: str, recipient: str) -> HandOver:
+    async def hand_over(self, message: bytes, sender: str, recipient: str) -> HandOver:
         """One mail to one recipient. A kept connection that the server has closed is opened anew, once."""
         kept = self._client is not None
         try:
@@ -83,14 +82,12 @@ class Connection:
         except (SMTPException, OSError) as error:
             if not (kept and _is_closed(error)):
                 return self._judge(error)
+        except ValueError:
+            return Undeliverable("address_unusable")
         else:
             return Taken()
-        try:
-            self.drop()
-            await self._send(message, sender, recipient)
-        except (SMTPException, OSError) as error:
-            return self._judge(error)
-        return Taken()
+        self.drop()
+        return await self.hand_over(message, sender, recipient)
 
     async def close(self) -> None:
         """Says goodbye to the server, if it still listens."""
@@ -105,12 +102,13 @@ class Connection:
             self._client.close()
             self._client = None
 
-    async def _send(self, message: EmailMessage, sender: str, recipient: str) -> None:
+    async def _send(self, message: bytes, sender: str, recipient: str) -> None:
         async with asyncio.timeout(self._server.timeout):
             if self._client is None or not self._client.is_connected:
                 self._client = self._server.client()
                 await self._client.connect()
-            await self._client.send_message(message, sender=sender, recipients=[recipient])
+            options = [] if (sender + recipient).isascii() else ["SMTPUTF8"]
+            await self._client.sendmail(sender, [recipient], message, mail_options=options)
 
     def _judge(self, error: SMTPException | OSError) -> HandOver:
         match error:
