@@ -17,7 +17,8 @@ daemon=$!
 stop() {
   kill "$daemon" 2>/dev/null || true
   wait "$daemon" 2>/dev/null || true
-  rm -rf "$run"
+  umount "$run/exec/netns/default" 2>/dev/null || true
+  rm -rf "$run" || true
 }
 trap stop EXIT
 trap 'exit 130' INT TERM

@@ -67,6 +67,7 @@ def test_a_frozen_program_goes_on_and_a_restarted_one_is_new(running: Stack) -> 
     finally:
         running.signal("mail", signal.SIGCONT)
     assert running.pid("mail") == pid
+    running.signal("mail", signal.SIGSTOP)
     assert running.restart("mail") != pid
 
 

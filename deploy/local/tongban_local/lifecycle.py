@@ -1,5 +1,6 @@
 """Starting and stopping a stack: engines first, then databases, topics, catalogue and services."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -43,8 +44,9 @@ def up(stack: Stack, announce: Announce = print_line) -> None:
     """Start everything and wait until every service is ready. Safe to call at any time, from several processes."""
     with stack.lock(lambda: announce("      等待另一个进程 waiting for another process on this stack …")):
         progress = _engines_up(stack, list(stack.engines), announce, extra_stages=3)
-        with progress.stage("数据库 databases"):
+        with progress.stage("数据库与演示证书机构 databases and demo certification authority"):
             _migrate(stack)
+            _run(stack, "certificates", "tongban_certificates.demo_ca", str(stack.signing))
         with progress.stage("主题与目录 topics and catalogue"):
             _create_topics(stack)
             _publish_catalogue(stack)
@@ -210,10 +212,13 @@ def _down(stack: Stack) -> None:
 
 
 def _migrate(stack: Stack) -> None:
-    names = [name for name in SERVICES if name != "intake-view"]
-    with ThreadPoolExecutor(3) as pool:
-        for _ in pool.map(lambda name: _run(stack, name, programs.MODULES[name], "migrate"), names):
-            pass
+    from tongban_runtime.database import migrate
+
+    async def every() -> None:
+        packages = {programs.DATABASES[name]: programs.MODULES[name] for name in SERVICES}
+        await asyncio.gather(*(migrate(stack.database(name), package) for name, package in packages.items()))
+
+    postgres.run_apart(every())
 
 
 def _create_topics(stack: Stack) -> None:

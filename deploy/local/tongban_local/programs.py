@@ -27,7 +27,7 @@ MODULES = {
     "certificates": "tongban_certificates",
     "notify": "tongban_notify",
 }
-ARGUMENTS = {"intake": ("--only", "api,consumer,relay"), "intake-view": ("--only", "view")}
+ARGUMENTS = {"intake-view": ("--only", "view")}
 DATABASES = {name: f"tongban_{name.replace('-', '_')}" for name in SERVICES} | {"intake-view": "tongban_intake"}
 
 
@@ -93,8 +93,8 @@ def _own_settings(stack: Stack, name: str) -> dict[str, str]:
     if name == "certificates":
         return {
             "TONGBAN_VERIFY_URL": stack.url("certificates"),
-            "TONGBAN_SIGNING_DIR": str(stack.root / "signing"),
+            "TONGBAN_SIGNING_DIR": str(stack.signing),
         }
     if name == "notify":
         return {"TONGBAN_SMTP": stack.address("mail"), "TONGBAN_PUBLIC_URL": stack.url("intake")}
-    return {"TONGBAN_PUBLIC_URL": stack.url("intake"), "TONGBAN_SIGN_IN_URL": f"{stack.url('issuer')}/authorize"}
+    return {"TONGBAN_PUBLIC_URL": stack.url("intake")}

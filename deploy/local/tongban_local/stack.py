@@ -93,6 +93,11 @@ class Stack:
         return self.root / "traces"
 
     @property
+    def signing(self) -> Path:
+        """Demo certification authority and signer of the certificates."""
+        return self.root / "signing"
+
+    @property
     def engines(self) -> tuple[str, ...]:
         """Programs that run the engines here."""
         return tuple(name for name in ENGINES if self.given is None or name not in {"kafka", "postgres"})

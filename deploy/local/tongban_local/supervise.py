@@ -6,6 +6,7 @@ import os
 import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,9 @@ class Supervisor:
         """Stop programs, all at once, and wait until they are gone."""
         wanted = set(names)
         for name in wanted:
+            with suppress(NotRunningError, ProcessLookupError):
+                # A frozen program could not act on being asked to stop.
+                os.kill(self.pid(name), signal.SIGCONT)
             with suppress(NotRunningError):
                 self._call("stopProcess", self._full(name), False)
         self._wait(
