@@ -1,37 +1,94 @@
-"""The check that every route has a policy, on apps that forget one."""
+"""Who calls: signed tokens of the issuer, in date, with the role that the route's policy wants."""
 
-from fastapi import APIRouter, Depends, FastAPI
-from tongban_runtime.auth import citizen, public, routes_without_policy
+import time
+from typing import Annotated, Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+from tongban_runtime import problems
+from tongban_runtime.auth import SESSION_COOKIE, Authenticator, Caller, officer, public, routes_without_policy
+
+_KEY = OKPKey.generate_key("Ed25519", {"kid": "k1", "use": "sig"})
+_ISSUER = "http://issuer.invalid"
 
 
-def _app(router: APIRouter) -> FastAPI:
+def _token(key: OKPKey = _KEY, algorithm: str = "Ed25519", **changes: Any) -> str:
+    claims = {
+        "iss": _ISSUER,
+        "sub": str(UUID(int=5)),
+        "exp": int(time.time()) + 60,
+        "role": "officer",
+        "departments": ["ecology"],
+    } | changes
+    return jwt.encode({"alg": algorithm, "kid": "k1"}, claims, key, algorithms=[algorithm])
+
+
+def _app() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    outer = APIRouter(prefix="/outer")
-    outer.include_router(router)
-    app.include_router(outer)
+    problems.install(app)
+    app.state.authenticator = Authenticator(_ISSUER, KeySet([OKPKey.import_key(_KEY.as_dict(private=False))]))
+
+    @app.get("/tasks")
+    async def tasks(caller: Annotated[Caller, Depends(officer)]) -> list[str]:
+        return sorted(caller.departments)
+
+    @app.get("/open", dependencies=[Depends(public)])
+    async def open_to_all() -> str:
+        return "yes"
+
     return app
 
 
-def test_a_route_in_an_included_router_is_looked_at() -> None:
-    router = APIRouter()
-
-    @router.get("/open")
-    async def unguarded() -> None: ...
-
-    @router.get("/guarded", dependencies=[Depends(public)])
-    async def guarded() -> None: ...
-
-    assert routes_without_policy(_app(router)) == ["/outer/open"]
+async def _get(path: str, **headers: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app=_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.get(path, headers=headers)
 
 
-def test_two_policies_are_one_too_many() -> None:
-    router = APIRouter(dependencies=[Depends(public)])
-
-    @router.get("/twice", dependencies=[Depends(citizen)])
-    async def twice() -> None: ...
-
-    assert routes_without_policy(_app(router)) == ["/outer/twice"]
+async def test_a_good_token_names_the_caller() -> None:
+    by_header = await _get("/tasks", Authorization=f"Bearer {_token()}")
+    by_cookie = await _get("/tasks", Cookie=f"{SESSION_COOKIE}={_token()}")
+    assert by_header.json() == by_cookie.json() == ["ecology"]
 
 
-def test_pages_that_the_framework_would_add_are_found() -> None:
-    assert routes_without_policy(FastAPI()) != []
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "nonsense",
+        _token(exp=int(time.time()) - 1),
+        _token(iss="http://elsewhere.invalid"),
+        _token(sub="not a uuid"),
+        _token(role="emperor"),
+        _token(OKPKey.generate_key("Ed25519", {"kid": "k1"})),
+    ],
+)
+async def test_anything_else_is_nobody(token: str) -> None:
+    response = await _get("/tasks", Authorization=f"Bearer {token}")
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == "urn:tongban:problem:not-signed-in"
+
+
+async def test_the_wrong_role_is_told_so() -> None:
+    response = await _get("/tasks", Authorization=f"Bearer {_token(role='citizen')}")
+    assert response.status_code == 403
+    assert response.json()["detail_zh"]
+
+
+async def test_public_routes_ask_nobody() -> None:
+    assert (await _get("/open")).json() == "yes"
+
+
+def test_a_route_without_a_policy_is_found() -> None:
+    app = _app()
+
+    @app.get("/forgotten")
+    async def forgotten() -> None:
+        return
+
+    assert routes_without_policy(app) == ["/forgotten"]

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from tongban_runtime import facts
 from tongban_runtime.batch import Processor
-from tongban_runtime.consumer import CONSUMER_SETTINGS, Consumer
+from tongban_runtime.consumer import CONSUMER_SETTINGS, Consumer, LogTruncatedError
 from tongban_runtime.database import Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.outcome import Done, Outcome, Park, Retry
@@ -268,3 +268,14 @@ async def test_a_gap_in_the_log_is_never_stepped_over(runtime_pool: Any, topics:
     assert (await processor.process(Batch([records[0], records[1], records[3]], claims))).misplaced == {place}
     assert (await processor.process(Batch(records, claims))).advanced == {place: 4}
     assert await runtime_pool.fetchval(FACTS) == 4
+
+
+async def test_a_log_shorter_than_the_position_stops_the_service(engines: Any, runtime_pool: Any, topics: str) -> None:
+    """The broker's data was lost or swapped: going on would pass over every new event in silence."""
+    desk = Desk()
+    await runtime_pool.execute(
+        "INSERT INTO position (consumer, topic, partition, next_offset) VALUES ('desk', $1, 0, 7)",
+        f"{topics}tongban.applications.v1",
+    )
+    with pytest.raises(LogTruncatedError, match="the position is 7"):
+        await asyncio.wait_for(desk.consumer(runtime_pool, engines.kafka, topics).run(), 40)
