@@ -20,6 +20,8 @@ from tongban_notify.settings import Security
 
 PostponeReason = Literal["server_unavailable", "deferred", "names_unknown", "not_writable"]
 _SERVICE_CLOSING = 421
+_ABOUT_US = frozenset({_SERVICE_CLOSING, 503, 530, 534, 535, 538})
+"""Codes (RFC 5321, RFC 4954) that speak of the session or of our sign-in, not of the mail: they never fail a mail for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class MailServer:
 
 
 class Connection:
-    """One connection to the mail server, opened when it is needed and kept."""
+    """One connection to the mail server, opened when it is needed and kept. It carries one mail at a time."""
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
@@ -82,8 +84,6 @@ class Connection:
         except (SMTPException, OSError) as error:
             if not (kept and _is_closed(error)):
                 return self._judge(error)
-        except ValueError:
-            return Undeliverable("address_unusable")
         else:
             return Taken()
         self.drop()
@@ -112,9 +112,9 @@ class Connection:
 
     def _judge(self, error: SMTPException | OSError) -> HandOver:
         match error:
-            case SMTPRecipientsRefused(recipients=[first, *_]) if first.code != _SERVICE_CLOSING:
+            case SMTPRecipientsRefused(recipients=[first, *_]) if first.code not in _ABOUT_US:
                 return Undeliverable("refused") if first.code >= 500 else Postponed("deferred")
-            case SMTPDataError(code=code) if code != _SERVICE_CLOSING:
+            case SMTPDataError(code=code) if code not in _ABOUT_US:
                 return Undeliverable("refused") if code >= 500 else Postponed("deferred")
             case SMTPNotSupported():
                 return Undeliverable("address_unusable")
