@@ -101,6 +101,14 @@ def span(name: SpanName, traceparent: str | None = None, **attributes: str) -> I
         yield current
 
 
+def start_span(name: SpanName) -> Span:
+    """The first span of a request's trace, not made current: cheaper where it is made thousands of times a second.
+
+    The caller ends it.
+    """
+    return _tracer.start_span(name, Context(), kind=SpanKind.SERVER)
+
+
 def start_process_span(event_type: str, subject: str, traceparent: str | None) -> Span:
     """The span of handling one event. The caller ends it."""
     return _tracer.start_span(
