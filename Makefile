@@ -57,7 +57,7 @@ bench: setup ## 性能 The figures of docs/performance.md
 	@$(BIN)/python -m bench
 
 lock: $(STAMP) ## 锁定依赖 Resolve the dependencies again into requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate \
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header $(addprefix --no-emit-package tongban-,$(DISTRIBUTIONS)) -o requirements.lock
 
 images: $(STAMP) ## 镜像 Build the container images of the engines, without an image registry
