@@ -1,13 +1,13 @@
 """What intake decides, as pure functions on the set of facts of a case."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item, form_errors, split_personal
 from tongban_schemas.envelope import Event, EventData, event_id
@@ -57,10 +57,8 @@ def request_digest(secret: bytes, request: object) -> bytes:
     """32 bytes that are equal for equal requests, whatever the order of their keys. ``request`` is JSON data.
 
     Keyed (BLAKE2b, RFC 7693), because a plain hash would let anyone who reads the table guess personal answers.
-    Raises `UnicodeEncodeError` for text that is no Unicode.
     """
-    canonical = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(canonical.encode(), digest_size=32, key=secret).digest()
+    return hashlib.blake2b(msgspec.json.encode(request, order="sorted"), digest_size=32, key=secret).digest()
 
 
 def submit(

@@ -10,7 +10,10 @@ __all__ = ["Intake", "make_app"]
 
 
 def make_app(intake: Intake) -> FastAPI:
-    """The app, without what the runtime adds to every service's (`tongban_runtime.service.prepare_app`)."""
+    """The app, without what the runtime adds to every service's (`tongban_runtime.service.prepare_app`).
+
+    FastAPI's own telemetry stays off: it writes query strings, sign-in codes among them, into spans.
+    """
     app = FastAPI(
         title="通办 · 受理 Tongban intake",
         description="申请、撤回、补正与查询。Apply, withdraw, correct and follow.",
@@ -18,6 +21,7 @@ def make_app(intake: Intake) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for part in (applications, items, session, documentation, status):
         app.include_router(part.router)

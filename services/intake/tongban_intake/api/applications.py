@@ -17,11 +17,13 @@ from uuid_utils.compat import uuid7
 from tongban_intake import domain
 from tongban_intake.api.bodies import ApplicationRequest, CorrectionRequest, body_schema, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.lean import LeanRoute
 from tongban_intake.group_commit import KeyReusedError, Receipt, Submission
 from tongban_intake.store import applications
 from tongban_intake.store.applications import NewApplication
 
 router = APIRouter(tags=["applications"])
+_lean = APIRouter(tags=["applications"], route_class=LeanRoute)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -68,7 +70,7 @@ _KEY_HEADER = {
 }
 
 
-@router.post(
+@_lean.post(
     "/v1/applications",
     status_code=202,
     responses=_answers(400, 401, 403, 404, 409, 413, 422, 503),
@@ -82,13 +84,19 @@ async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) 
     item = await _item(intake, body)
     if errors := form_errors(item, body.answers):
         raise invalid_answers(errors)
-    with telemetry.span("apply") as span:
+    span = telemetry.start_span("apply")
+    try:
         submission = _submission(intake, caller, key, body, document, item, telemetry.format_traceparent(span))
         receipt = await _commit(intake, submission)
+    finally:
+        span.end()
     headers = {"Location": f"/v1/applications/{receipt.application}"}
     if receipt.repeated:
         headers["Idempotency-Replayed"] = "true"
     return _accepted(receipt.application, 1, headers)
+
+
+router.include_router(_lean)
 
 
 @router.post("/v1/applications/{application}/withdrawal", status_code=202, responses=_answers(401, 403, 404, 409))

@@ -59,7 +59,7 @@ async def read_body(request: Request, model: type[Body]) -> tuple[Body, JsonObje
         document: Any = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _not_json() from error
-    if not isinstance(document, dict) or not _is_storable(document):
+    if not isinstance(document, dict) or not (_is_plain(raw) or _is_storable(document)):
         raise _not_json()
     try:
         return model.model_validate(document), document
@@ -100,6 +100,11 @@ async def _read(request: Request) -> bytes:
 
 
 _MAX_DEPTH = 32
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Whether JSON is storable at first sight: without an escape it holds no NUL and no half of a surrogate pair."""
+    return b"\\u" not in raw and raw.count(b"{") + raw.count(b"[") <= _MAX_DEPTH
 
 
 def _is_storable(value: object, depth: int = 0) -> bool:

@@ -1,10 +1,7 @@
 """What intake's routes are given to work with."""
 
-import base64
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Request
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool
@@ -30,7 +27,6 @@ class Intake:
 
     @classmethod
     def build(cls, runtime: Runtime, settings: Settings) -> "Intake":
-        root = base64.urlsafe_b64decode(settings.seal_key.get_secret_value() + "==")
         return cls(
             settings=settings,
             pool=runtime.pool,
@@ -38,7 +34,7 @@ class Intake:
             sealer=runtime.sealer,
             catalogue=Catalogue(runtime.pool),
             commits=GroupCommit(runtime.pool, settings.group_limit),
-            digest_secret=HKDF(SHA256(), 32, None, b"tongban intake request digest").derive(root),
+            digest_secret=runtime.sealer.derive_key(b"tongban intake request digest"),
         )
 
 
