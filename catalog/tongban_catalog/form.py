@@ -140,8 +140,8 @@ class Form:
 
         Messages never hold the person's answer.
         """
-        broken = sorted(name for name, value in answers.items() if not (_encodable(name) and _encodable(value)))
-        if broken:
+        if not _encodable("".join((*answers, *(value for value in answers.values() if isinstance(value, str))))):
+            broken = sorted(name for name, value in answers.items() if not (_encodable(name) and _encodable(value)))
             return [_field_error(_printable(name), _UNREADABLE) for name in broken]
         found: dict[str, tuple[int, Text]] = {}
         for error in self._validator.iter_errors(dict(answers)):
