@@ -23,6 +23,7 @@ def make_app(intake: Intake) -> FastAPI:
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    applications.add_submit_route(app)
     for part in (applications, items, session, documentation, status):
         app.include_router(part.router)
     documentation.mount_assets(app)

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel, Field
 from tongban_catalog.item import Item, form_errors
 from tongban_runtime import facts, outbox, telemetry
@@ -23,7 +23,6 @@ from tongban_intake.store import applications
 from tongban_intake.store.applications import NewApplication
 
 router = APIRouter(tags=["applications"])
-_lean = APIRouter(tags=["applications"], route_class=LeanRoute)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -70,12 +69,6 @@ _KEY_HEADER = {
 }
 
 
-@_lean.post(
-    "/v1/applications",
-    status_code=202,
-    responses=_answers(400, 401, 403, 404, 409, 413, 422, 503),
-    openapi_extra=_KEY_HEADER | body_schema(ApplicationRequest),
-)
 async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Applies for a service item. The same Idempotency-Key with the same body gets the same answer again."""
     intake = intake_of(request)
@@ -96,23 +89,37 @@ async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) 
     return _accepted(receipt.application, 1, headers)
 
 
-router.include_router(_lean)
+def add_submit_route(app: FastAPI) -> None:
+    """Puts `submit` on the app itself, as the first and a lean route: it is what most requests ask for."""
+    app.router.add_api_route(
+        "/v1/applications",
+        submit,
+        methods=["POST"],
+        status_code=202,
+        tags=["applications"],
+        responses=_answers(400, 401, 403, 404, 409, 413, 422, 503),
+        openapi_extra=_KEY_HEADER | body_schema(ApplicationRequest),
+        route_class_override=LeanRoute,
+    )
 
 
 @router.post("/v1/applications/{application}/withdrawal", status_code=202, responses=_answers(401, 403, 404, 409))
 async def withdraw(request: Request, application: UUID, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Takes an application back while it is not finished. Doing it again changes nothing."""
-    intake = intake_of(request)
+    return _accepted(application, await take_back(intake_of(request), application, caller))
+
+
+async def take_back(intake: Intake, application: UUID, caller: Caller) -> int:
+    """Withdraws the caller's application and returns the position. Raises `Problem` 404 and 409."""
     with telemetry.span("withdraw") as span:
         async with intake.pool.acquire() as tx, tx.transaction():
             known = await _own_case(tx, application, caller)
             before = domain.withdrawn(known)
             if before is not None:
-                return _accepted(application, before.sequence)
+                return before.sequence
             _refuse_if_ended(known)
             event = domain.withdrawal(application, intake.clock.now(), telemetry.format_traceparent(span))
-            position = await _publish(tx, event)
-    return _accepted(application, position)
+            return await _publish(tx, event)
 
 
 @router.post(
@@ -123,8 +130,15 @@ async def withdraw(request: Request, application: UUID, caller: Annotated[Caller
 )
 async def correct(request: Request, application: UUID, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Answers a correction request, once. Sending the same answers again gets the same answer again."""
-    intake = intake_of(request)
     body, _ = await read_body(request, CorrectionRequest)
+    return _accepted(application, await answer_correction(intake_of(request), application, caller, body))
+
+
+async def answer_correction(intake: Intake, application: UUID, caller: Caller, body: CorrectionRequest) -> int:
+    """Answers a correction request of the caller's application and returns the position.
+
+    Raises `Problem` 404, 409, and 422 with ``errors`` by field.
+    """
 
     def seal(field: str, text: str) -> str:
         return intake.sealer.seal(str(application), field, text)
@@ -146,7 +160,7 @@ async def correct(request: Request, application: UUID, caller: Annotated[Caller,
             if before is not None:
                 fact, correction = before
                 if domain.same_correction(item, correction, body.answers, unseal):
-                    return _accepted(application, fact.sequence)
+                    return fact.sequence
                 raise _answered_already()
             _refuse_if_ended(known)
             standing = domain.current_answers(known)
@@ -161,8 +175,7 @@ async def correct(request: Request, application: UUID, caller: Annotated[Caller,
                 time=intake.clock.now(),
                 traceparent=telemetry.format_traceparent(span),
             )
-            position = await _publish(tx, event)
-    return _accepted(application, position)
+            return await _publish(tx, event)
 
 
 def _accepted(application: UUID, position: int, headers: dict[str, str] | None = None) -> Response:
