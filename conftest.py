@@ -1,23 +1,18 @@
 """Engines for every test that needs them: real Kafka and real PostgreSQL, found once a session."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from tongban_local.provider import Engines, provide_engines
+from tongban_local.provider import Engines
 from tongban_runtime.database import create_pool, migrate
 from tongban_runtime.topics import create_topics
 
+pytest_plugins = ["tongban_local.pytest_plugin"]
+
 MakeDatabase = Callable[[str], Awaitable[str]]
-
-
-@pytest.fixture(scope="session")
-def engines() -> Iterator[Engines]:
-    """Kafka and PostgreSQL of this session."""
-    with provide_engines() as found:
-        yield found
 
 
 @pytest.fixture(scope="session")
