@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.types import Message
+from tongban_runtime import documentation
 from tongban_runtime.auth import Caller, citizen, public, signed_in
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
@@ -96,6 +97,7 @@ def make_app(pool: Pool, items: Items, verifier: CertificateVerifier) -> FastAPI
     app = FastAPI(title="通办 电子证照 Tongban certificates", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.desk = Desk(pool, items, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
     app.include_router(router)
+    documentation.install(app)
     return app
 
 
@@ -154,12 +156,6 @@ async def home() -> RedirectResponse:
 @router.get("/verify.css", dependencies=[Depends(public)], include_in_schema=False)
 async def stylesheet() -> Response:
     return Response(pages.stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
-
-
-@router.get("/openapi.json", dependencies=[Depends(public)], include_in_schema=False)
-async def openapi(request: Request) -> JSONResponse:
-    """The OpenAPI document of this service."""
-    return JSONResponse(request.app.openapi())
 
 
 @router.get("/verify", dependencies=[Depends(public)], tags=["verification"], response_class=HTMLResponse)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import BaseModel, Field
+from tongban_runtime import documentation
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.problems import Problem
 from tongban_runtime.service import Runtime
@@ -78,6 +79,7 @@ async def read(request: Request, message: UUID, caller: Annotated[Caller, Depend
 def create_app(letters: Letters) -> FastAPI:
     app = FastAPI(title="通办消息 Tongban messages", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router)
+    documentation.install(app)
     app.state.letters = letters
     return app
 
