@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from aiokafka import TopicPartition
 from tongban_runtime.database import Pool, Tx
+
+from tongban_intake.status import State
 
 
 class ViewConflictError(Exception):
@@ -63,13 +66,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One of a person's applications; ``state`` is None until the view has folded it."""
+    """One of a person's applications; ``state`` is submitted until the view has folded it."""
 
     application: UUID
     item_code: str
     item_version: int
-    submitted_at: Any
-    state: str | None
+    submitted_at: datetime
+    state: State
 
 
 async def active_generation(connection: Tx | Pool) -> int:
@@ -160,7 +163,7 @@ async def listed(connection: Tx | Pool, applicant: UUID, limit: int) -> list[Lis
     """A person's applications, newest first."""
     rows = await connection.fetch(
         """
-        SELECT a.id, a.item_code, a.item_version, a.submitted_at, v.state
+        SELECT a.id, a.item_code, a.item_version, a.submitted_at, coalesce(v.state, 'submitted')
         FROM application a
         LEFT JOIN view_generation g ON g.state = 'active'
         LEFT JOIN status_view v ON v.generation = g.generation AND v.application_id = a.id

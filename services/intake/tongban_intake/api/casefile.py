@@ -1,0 +1,129 @@
+"""Reads one application for someone who may see it: the folded status, the item's flow, the names, the opened texts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+from tongban_catalog.item import Item
+from tongban_runtime import facts
+from tongban_runtime.auth import Caller
+from tongban_runtime.problems import Problem
+from tongban_runtime.sealing import SealBrokenError
+
+from tongban_intake import domain
+from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.following import Follower
+from tongban_intake.presentation import STATE_NAMES, ItemShown, Presenter, Shown, Words
+from tongban_intake.status import State, Status, decode
+from tongban_intake.store import applications, departments, view
+from tongban_intake.store.view import Seen
+
+WAIT_SECONDS = 5.0
+_LIST_LIMIT = 200
+
+
+class Summary(BaseModel):
+    """One of one's own applications."""
+
+    application: UUID
+    item: ItemShown
+    submitted_at: datetime
+    state: State
+    state_name: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A case in full: as it is shown, with the item, and with the answers in the clear and sealed."""
+
+    shown: Shown
+    status: Status
+    item: Item | None
+    answers: domain.Answers
+    owned: bool
+
+
+def follower_of(app: FastAPI) -> Follower:
+    """The one follower of this process."""
+    found: Follower | None = getattr(app.state, "follower", None)
+    if found is None:
+        found = app.state.follower = Follower(app.state.intake.pool)
+    return found
+
+
+async def require_visible(intake: Intake, application: UUID, caller: Caller) -> bool:
+    """Whether the caller is the applicant. Raises `Problem` 404 for whoever is neither that nor an officer."""
+    applicant = await applications.applicant_of(intake.pool, application)
+    owned = applicant == caller.id and caller.role == "citizen"
+    if applicant is None or not (owned or caller.role == "officer"):
+        raise Problem(
+            404,
+            "no-such-application",
+            "您名下没有这份申请，请核对编号。",
+            "You have no application with this id: check it.",
+        )
+    return owned
+
+
+async def seen_at(request: Request, application: UUID, position: int) -> Seen:
+    """The view's row once it includes intake's event number ``position``. Raises `Problem` 503 if it takes too long."""
+
+    def enough(seen: Seen) -> bool:
+        return seen.intake_position >= position
+
+    intake = intake_of(request)
+    seen = (await view.seen(intake.pool, [application])).get(application)
+    if seen is None or not enough(seen):
+        seen = await follower_of(request.app).until(application, enough, WAIT_SECONDS)
+    if seen is None:
+        raise Problem(
+            503,
+            "not-visible-yet",
+            "已经收到，状态正在更新，请稍后再查。",
+            "It is stored; the status is still being brought up to it. Try again shortly.",
+            headers={"Retry-After": "1"},
+        )
+    return seen
+
+
+async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
+    """The case as its applicant (``owned``) or an officer is shown it."""
+    status = decode(seen.status)
+    subject = str(seen.application)
+    async with intake.pool.acquire() as connection:
+        item = None
+        if status.item is not None:
+            item = await intake.catalogue.version(status.item.code, status.item.version, connection)
+        known = (await facts.recall(connection, [seen.application], domain.MODELS)).get(subject, ())
+        names = await departments.names(connection)
+
+    def unseal(field: str, sealed: str) -> str:
+        try:
+            return intake.sealer.open(subject, field, sealed)
+        except SealBrokenError:
+            return "（无法打开 cannot be opened）"
+
+    answers = domain.current_answers(known)
+    told = answers.plain if domain.submission(known) is not None else None
+    shown = Presenter(names, unseal if owned else None).show(seen.application, status, item, told)
+    return Opened(shown, status, item, answers, owned)
+
+
+async def own_applications(intake: Intake, caller: Caller) -> list[Summary]:
+    """The applications of a person, newest first; one that the view has not folded yet is submitted."""
+    found = []
+    for row in await view.listed(intake.pool, caller.id, _LIST_LIMIT):
+        item = await intake.catalogue.version(row.item_code, row.item_version)
+        name = None if item is None else Words(zh=item.name.zh, en=item.name.en)
+        found.append(
+            Summary(
+                application=row.application,
+                item=ItemShown(code=row.item_code, version=row.item_version, name=name),
+                submitted_at=row.submitted_at,
+                state=row.state,
+                state_name=STATE_NAMES[row.state],
+            )
+        )
+    return found

@@ -1,0 +1,110 @@
+"""A correction request as a form of a page: fields with what stands now, and what was typed turned into answers. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tongban_catalog.form import Text
+from tongban_catalog.item import Item
+from tongban_schemas.types import JsonObject
+
+from tongban_intake.presentation import CorrectionShown
+
+FieldKind = Literal["text", "decimal", "numeric", "long", "choice"]
+
+_LONG = 200
+_YES_NO = {"true": Text("是", "Yes"), "false": Text("否", "No")}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field. ``kind`` is how it is typed: ``decimal`` and ``numeric`` are HTML's input modes of numbers."""
+
+    name: str
+    label: Text
+    kind: FieldKind
+    value: str
+    hint: Text | None = None
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionForm:
+    correction: CorrectionShown
+    fields: tuple[FormField, ...]
+
+
+def correction_form(item: Item, correction: CorrectionShown, standing: Mapping[str, Any]) -> CorrectionForm:
+    """``standing`` are the answers to start from, personal ones opened; fields that the item does not have are left out."""
+    names = [name for name in correction.fields if name in item.form.fields]
+    return CorrectionForm(correction, tuple(_field(item, name, standing.get(name)) for name in names))
+
+
+def typed_answers(item: Item, typed: Mapping[str, str]) -> JsonObject:
+    """What a browser sent, in the types of the form. What does not fit stays text, for the form's check to refuse.
+
+    An empty field that is not required counts as left out.
+    """
+    return {
+        name: _typed(item.form.fields.get(name, {}), text)
+        for name, text in typed.items()
+        if text.strip() or name in item.form.required
+    }
+
+
+def _field(item: Item, name: str, value: Any) -> FormField:
+    schema = item.form.fields[name]
+    label = item.form.label(name)
+    hint = schema.get("x-hint")
+    if "enum" in schema:
+        labels = schema.get("x-labels", {})
+        choices = tuple(Choice(str(one), _text(labels.get(str(one)), str(one))) for one in schema["enum"])
+        return FormField(name, label, "choice", _shown(value), choices=choices)
+    if schema.get("type") == "boolean":
+        choices = tuple(Choice(one, text) for one, text in _YES_NO.items())
+        return FormField(name, label, "choice", _shown(value), choices=choices)
+    return FormField(name, label, _kind(schema), _shown(value), None if hint is None else _text(hint, ""))
+
+
+def _kind(schema: Mapping[str, Any]) -> FieldKind:
+    if schema.get("type") == "number":
+        return "decimal"
+    if schema.get("type") == "integer":
+        return "numeric"
+    return (
+        "long" if schema.get("maxLength", 0) > _LONG and "pattern" not in schema and "format" not in schema else "text"
+    )
+
+
+def _text(words: Mapping[str, str] | None, otherwise: str) -> Text:
+    return Text(otherwise, otherwise) if words is None else Text(words["zh"], words["en"])
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _typed(schema: Mapping[str, Any], text: str) -> Any:
+    text = text.strip()
+    kind = schema.get("type")
+    if kind == "boolean" and text in _YES_NO:
+        return text == "true"
+    try:
+        if kind == "integer":
+            return int(text)
+        if kind == "number":
+            number = float(text)
+            return int(number) if number.is_integer() else number
+    except (ValueError, OverflowError):
+        return text
+    return text

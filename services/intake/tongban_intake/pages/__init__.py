@@ -1,0 +1,55 @@
+"""The pages' templates: Chinese first with English beside it, readable without scripts and on a phone."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+_CHINA = timezone(timedelta(hours=8))
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+SYMBOLS = {
+    "not-open": "○",
+    "open": "●",
+    "correction": "!",
+    "granted": "✓",
+    "refused": "✕",
+    "submitted": "●",
+    "accepted": "●",
+    "waiting-for-correction": "!",
+    "withdrawn": "–",
+    "issued": "✓",
+}
+
+
+def _local_time(value: datetime) -> str:
+    """The time in China, to the minute."""
+    return value.astimezone(_CHINA).strftime("%Y-%m-%d %H:%M")
+
+
+def _web_address(value: str) -> str | None:
+    """The address if a browser may be sent there, else None."""
+    return value if value.startswith(("https://", "http://")) else None
+
+
+_environment = Environment(
+    loader=PackageLoader("tongban_intake", "pages"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters["local_time"] = _local_time
+_environment.filters["web_address"] = _web_address
+_environment.globals["symbols"] = SYMBOLS
+
+
+def render(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page, with the headers that keep it from being framed, cached or mixed with foreign scripts."""
+    return HTMLResponse(_environment.get_template(template).render(**values), status, headers=_HEADERS)
