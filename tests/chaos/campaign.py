@@ -1,7 +1,9 @@
 """One campaign: load, faults, quiet, evidence, verdict."""
 
 import asyncio
+import hashlib
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -111,9 +113,18 @@ _ENDS = {
 
 
 async def _hashes(system: System) -> tuple[str, str]:
-    """Hash of the live view and of the view rebuilt from offset zero."""
-    words = (await system.rebuild()).split()
-    return words[words.index("live") + 1], words[words.index("rebuilt") + 1]
+    """Rows and hashes by partition, of the live view and of the view rebuilt from offset zero."""
+    said = await system.rebuild()
+    pairs = re.findall(r"partition (\d+): (\d+ \S+) \| (\d+ \S+)", said)
+    if not pairs or "not compared" in said:
+        return said, "not comparable"
+    live = " ".join(f"{number}:{one}" for number, one, _ in pairs)
+    rebuilt = " ".join(f"{number}:{other}" for number, _, other in pairs)
+    return _digest(live), _digest(rebuilt)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _report(

@@ -90,7 +90,8 @@ async def view_states(system: System) -> dict[str, str]:
     connection = await asyncpg.connect(system.database("intake"))
     try:
         rows = await connection.fetch(
-            "SELECT application_id, state FROM status_view WHERE generation = (SELECT active FROM view_generation)"
+            "SELECT application_id, v.state FROM status_view v JOIN view_generation g USING (generation) "
+            "WHERE g.state = 'active'"
         )
         return {str(row["application_id"]): row["state"] for row in rows}
     finally:

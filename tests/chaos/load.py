@@ -56,7 +56,7 @@ async def _file(
     body = {"item": item.code, "region": "990101", "answers": answers}
     response = await _insist(client, "/v1/applications", body, submitted, {"Idempotency-Key": f"{run}-{number}"})
     response.raise_for_status()
-    case = response.json()["id"]
+    case = response.json()["application"]
     submitted.cases[case] = (item.code, split_personal(item, answers)[0])
     if number % 37 == 11:
         withdrawal = await _insist(client, f"/v1/applications/{case}/withdrawal", {}, submitted, {})
