@@ -2,8 +2,9 @@
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from tongban_runtime import documentation
 
-from tongban_intake.api import applications, documentation, items, session, status
+from tongban_intake.api import applications, items, session, status
 from tongban_intake.api.context import Intake
 
 __all__ = ["Intake", "make_app"]
@@ -24,9 +25,9 @@ def make_app(intake: Intake) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     applications.add_submit_route(app)
-    for part in (applications, items, session, documentation, status):
+    for part in (applications, items, session, status):
         app.include_router(part.router)
-    documentation.mount_assets(app)
+    documentation.install(app)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake
     return app

@@ -68,7 +68,8 @@ async def session(
     return answer
 
 
-@router.api_route("/logout", methods=["GET", "POST"], dependencies=[Depends(public)])
+@router.get("/logout", dependencies=[Depends(public)])
+@router.post("/logout", dependencies=[Depends(public)])
 async def logout(request: Request) -> RedirectResponse:
     """Ends the session in this browser."""
     answer = RedirectResponse("/", 303)
