@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
 from tongban_schemas.envelope import Event, EventData, encode_body, encode_headers, event_id
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
 from tongban_schemas.events.approvals import ApprovalCorrectionRequested, ApprovalGranted, ApprovalOpened
@@ -93,18 +94,25 @@ class Stream:
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
-    async def send(self, events: Iterable[Event]) -> None:
+    async def send(self, events: Iterable[Event], partition: int | None = None) -> None:
+        """Puts events where their keys belong, or all into one partition."""
         sent = [
             await self._producer.send(
                 self.prefix + event.topic,
                 encode_body(event.data),
                 key=event.subject.encode(),
                 headers=encode_headers(event),
+                partition=partition,
             )
             for event in events
         ]
         for future in sent:
             await future
+
+    async def partition_of(self, event: Event) -> int:
+        """The partition where an event's key belongs."""
+        partitions = sorted(await self._producer.partitions_for(self.prefix + event.topic))
+        return int(DefaultPartitioner()(event.subject.encode(), partitions, partitions))
 
     async def send_raw(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> None:
         await self._producer.send_and_wait(self.prefix + topic, value, key=key, headers=headers)

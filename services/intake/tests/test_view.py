@@ -1,117 +1,28 @@
 """The view's worker on real Kafka and PostgreSQL: nothing lost, nothing doubled, nothing stops a partition."""
 
 import asyncio
-import base64
-import contextlib
 import json
 import os
-import random
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from joserfc.jwk import KeySet, OKPKey
-from tongban_intake.facts import fact_of, merge_all, pack
 from tongban_intake.folding import FencedError, Folding, GapError
-from tongban_intake.settings import Settings
-from tongban_intake.status import encode, status
 from tongban_intake.store import generations, view
 from tongban_intake.view import FAUST_SETTINGS, LogTruncatedError, ViewWorker
-from tongban_local.provider import Engines
-from tongban_runtime.auth import Authenticator
-from tongban_runtime.clock import SystemClock
-from tongban_runtime.database import create_pool
-from tongban_runtime.health import Health
 from tongban_runtime.outbox import MAX_BODY_BYTES
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime
 from tongban_schemas.envelope import Event, encode_body, encode_headers
 
 from .cases import Stream, finished_case
+from .live import PATIENCE, SEAL_KEY, expected_row, mixed, rows, runtime, stream, until_folded, working
 
-SEAL_KEY = base64.urlsafe_b64encode(bytes(32)).decode()
-PATIENCE = 45.0
-
-
-@pytest.fixture
-async def runtime(engines: Engines, database: Callable[[str], Awaitable[str]], topics: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        instance="intake-view",
-        kafka=engines.kafka,
-        topic_prefix=topics,
-        database=await database("tongban_intake"),
-        seal_key=SEAL_KEY,
-        token_issuer="http://issuer.example",
-        token_jwks="file:///unused",
-        stall_limit=30,
-    )
-    pool = await create_pool(settings.database.get_secret_value(), 4)
-    yield Runtime(
-        settings=settings,
-        pool=pool,
-        health=Health(60),
-        clock=SystemClock(),
-        sealer=Sealer(SEAL_KEY),
-        authenticator=Authenticator("http://issuer.example", KeySet([])),
-    )
-    await pool.close()
-
-
-@pytest.fixture
-async def stream(engines: Engines, topics: str) -> AsyncIterator[Stream]:
-    async with Stream(engines.kafka, topics) as found:
-        yield found
-
-
-@contextlib.asynccontextmanager
-async def working(runtime: Runtime) -> AsyncIterator["asyncio.Task[None]"]:
-    worker = ViewWorker(runtime, runtime.health.heartbeat("view"))
-    task = asyncio.create_task(worker.run())
-    try:
-        yield task
-    finally:
-        worker.stop()
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(task, 30)
-
-
-async def until_folded(runtime: Runtime, cases: Sequence[Sequence[Event]], task: "asyncio.Task[None]") -> None:
-    """Waits until the view holds every fact of the cases; raises what ``task`` raised."""
-    expected = {UUID(case[0].subject): len({event.id for event in case}) for case in cases}
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        if task.done():
-            task.result()
-        found = await view.versions(runtime.pool, expected)
-        if {application: version for application, (version, _) in found.items()} == expected:
-            return
-        assert time.monotonic() < deadline, f"{len(found)} of {len(expected)} cases are in the view"
-        await asyncio.sleep(0.1)
-
-
-def expected_row(case: Sequence[Event]) -> tuple[bytes, bytes]:
-    known = merge_all(fact for event in case if (fact := fact_of(event)))
-    return pack(known), encode(status(known.values()))
-
-
-async def rows(runtime: Runtime, generation: int = 1) -> dict[UUID, tuple[bytes, bytes]]:
-    found = await runtime.pool.fetch(
-        "SELECT application_id, facts, status FROM status_view WHERE generation = $1", generation
-    )
-    return {row["application_id"]: (row["facts"], row["status"]) for row in found}
-
-
-def mixed(cases: Sequence[Sequence[Event]], seed: int, repeats: int = 0) -> list[Event]:
-    """Events of many cases as a broker may deliver them: in any order across topics, some of them twice."""
-    rng = random.Random(seed)  # noqa: S311 - test data
-    events = [event for case in cases for event in case]
-    events += rng.choices(events, k=repeats)
-    rng.shuffle(events)
-    return events
+__all__ = ["runtime", "stream"]
 
 
 async def test_faust_folds_every_topic_into_the_view(runtime: Runtime, stream: Stream) -> None:
@@ -217,7 +128,7 @@ async def test_records_that_are_no_events_are_passed_over(runtime: Runtime, stre
             await stream.send_raw(topic, b"\xff", None, [])
             await stream.send_raw(topic, body, partition_key, unknown)
             await stream.send_raw(topic, body, partition_key, cut)
-    await stream.send_raw("tongban.applications.v1", b" " * (MAX_BODY_BYTES - 4000), key, headers)
+    await stream.send_raw("tongban.applications.v1", b" " * (MAX_BODY_BYTES + 1), key, headers)
     await stream.send(good)
     async with working(runtime) as task:
         await until_folded(runtime, [good], task)
