@@ -96,7 +96,7 @@ def _environment(stack: Stack, options: argparse.Namespace) -> int:
 
 def _demo(stack: Stack, options: argparse.Namespace) -> int:
     demo = importlib.import_module("tongban_local.demo")
-    return int(demo.main())
+    return int(demo.main(stack))
 
 
 def _parser() -> argparse.ArgumentParser:
