@@ -144,7 +144,10 @@ class Form:
             broken = sorted(name for name, value in answers.items() if not (_encodable(name) and _encodable(value)))
             return [_field_error(_printable(name), _UNREADABLE) for name in broken]
         found: dict[str, tuple[int, Text]] = {}
-        for error in self._validator.iter_errors(dict(answers)):
+        wrong = list(self._validator.iter_errors(answers if isinstance(answers, dict) else dict(answers)))
+        if not wrong:
+            return []
+        for error in wrong:
             for name, message in self._explained(error):
                 rank = _ORDER.index(error.kind.name) if error.kind.name in _ORDER else len(_ORDER)
                 if name not in found or rank < found[name][0]:
