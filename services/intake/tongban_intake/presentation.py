@@ -11,7 +11,8 @@ from tongban_schemas.events.approvals import correction_field, refusal_field
 
 from tongban_intake.status import FINAL_STATES, State, Status, TimelineEntry
 
-FlowState = Literal["not-open", "open", "correction", "granted", "refused"]
+FlowState = Literal["not-open", "open", "correction", "granted", "refused", "stopped"]
+"""``stopped``: undecided, and the case has ended."""
 Unseal = Callable[[str, str], str]
 """(field, sealed value) -> text."""
 
@@ -126,6 +127,7 @@ STEP_STATE_NAMES: dict[FlowState, Words] = {
     "correction": Words(zh="待补正", en="Waiting for correction"),
     "granted": Words(zh="已准予", en="Granted"),
     "refused": Words(zh="不予许可", en="Refused"),
+    "stopped": Words(zh="不再办理", en="Not continued"),
 }
 
 EVENT_NAMES: dict[str, Words] = {
@@ -242,11 +244,12 @@ class Presenter:
 
     def _with_progress(self, status: Status, step: FlowStep) -> FlowStep:
         progress = status.steps.get(step.step)
+        ended = status.state in FINAL_STATES
         if progress is None:
-            return step
+            return step.model_copy(update={"state": "stopped"}) if ended else step
         return step.model_copy(
             update={
-                "state": progress.state,
+                "state": "stopped" if ended and progress.decided_at is None else progress.state,
                 "opened_at": progress.opened_at,
                 "decided_at": progress.decided_at,
                 "decided_by": progress.decided_by,

@@ -20,6 +20,7 @@ SYMBOLS = {
     "correction": "!",
     "granted": "✓",
     "refused": "✕",
+    "stopped": "–",
     "submitted": "●",
     "accepted": "●",
     "waiting-for-correction": "!",
