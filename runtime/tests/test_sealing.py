@@ -35,3 +35,12 @@ def test_a_changed_value_does_not_open() -> None:
 
 def test_sealing_twice_gives_two_texts() -> None:
     assert sealer.seal("case-1", "a", "x") != sealer.seal("case-1", "a", "x")
+
+
+def test_values_sealed_together_open_one_by_one() -> None:
+    texts = {"contact_name": "示例联系人", "contact_phone": "000-00000000", "note": ""}
+    sealed = sealer.seal_all("case-1", texts)
+    assert {field: sealer.open("case-1", field, value) for field, value in sealed.items()} == texts
+    assert sealer.seal_all("case-1", {}) == {}
+    with pytest.raises(SealBrokenError):
+        sealer.open("case-1", "contact_phone", sealed["contact_name"])

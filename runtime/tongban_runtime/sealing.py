@@ -8,6 +8,7 @@ application is derived with HKDF-SHA256 (RFC 5869).
 import base64
 import hmac
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +24,11 @@ class SealBrokenError(ValueError):
 
 def _decode(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _sealed(cipher: AESGCM, application: str, field: str, text: str, nonce: bytes) -> str:
+    sealed = cipher.encrypt(nonce, text.encode(), f"{application}|{field}".encode())
+    return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
 
 class Sealer:
@@ -43,9 +49,18 @@ class Sealer:
         return hmac.digest(self._extracted, purpose + b"\x01", "sha256")
 
     def seal(self, application: str, field: str, text: str) -> str:
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher(application).encrypt(nonce, text.encode(), f"{application}|{field}".encode())
-        return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+        return _sealed(self._cipher(application), application, field, text, os.urandom(_NONCE_BYTES))
+
+    def seal_all(self, application: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """Seals the values of a new application, by field. Its key is derived once and not kept."""
+        if not texts:
+            return {}
+        cipher = self._derive(application)
+        nonces = os.urandom(_NONCE_BYTES * len(texts))
+        return {
+            field: _sealed(cipher, application, field, text, nonces[start : start + _NONCE_BYTES])
+            for start, (field, text) in zip(range(0, len(nonces), _NONCE_BYTES), texts.items(), strict=True)
+        }
 
     def open(self, application: str, field: str, sealed: str) -> str:
         """Raises `SealBrokenError`."""

@@ -42,7 +42,7 @@ async def submission(
         region="990000",
         language="zh",
         answers=answers or {},
-        seal=lambda field, text: service.runtime.sealer.seal(str(application), field, text),
+        seal=lambda texts: service.runtime.sealer.seal_all(str(application), texts),
         time=NOW,
         traceparent=None,
     )

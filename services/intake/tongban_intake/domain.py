@@ -36,8 +36,8 @@ _SAID: tuple[type[EventData], ...] = (ApplicationAccepted, ApplicationCorrected,
 MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in (*HEARD, *_SAID)}
 """The facts intake keeps: what it hears, and what it said itself."""
 
-Seal = Callable[[str, str], str]
-"""(field, text) -> the sealed value."""
+Seal = Callable[[dict[str, str]], dict[str, str]]
+"""Texts by field -> the sealed values by field."""
 
 Unseal = Callable[[str, str], str]
 """(field, sealed value) -> text."""
@@ -88,7 +88,7 @@ def submit(
             region=region,
             language=language,
             answers=plain,
-            sealed={name: seal(name, value) for name, value in personal.items()},
+            sealed=seal(personal),
         ),
     )
 
@@ -207,9 +207,7 @@ def correct(
         correlationid=application,
         causationid=request,
         traceparent=traceparent,
-        data=ApplicationCorrected(
-            request=request, answers=plain, sealed={name: seal(name, value) for name, value in personal.items()}
-        ),
+        data=ApplicationCorrected(request=request, answers=plain, sealed=seal(personal)),
     )
 
 

@@ -1,6 +1,7 @@
 """Applying, withdrawing and correcting. Every answer comes after the commit, with the position to read from."""
 
 import re
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -140,12 +141,7 @@ async def answer_correction(intake: Intake, application: UUID, caller: Caller, b
     Raises `Problem` 404, 409, and 422 with ``errors`` by field.
     """
 
-    def seal(field: str, text: str) -> str:
-        return intake.sealer.seal(str(application), field, text)
-
-    def unseal(field: str, sealed: str) -> str:
-        return intake.sealer.open(str(application), field, sealed)
-
+    unseal = partial(intake.sealer.open, str(application))
     with telemetry.span("correct") as span:
         async with intake.pool.acquire() as tx, tx.transaction():
             known = await _own_case(tx, application, caller)
@@ -171,7 +167,7 @@ async def answer_correction(intake: Intake, application: UUID, caller: Caller, b
                 item,
                 request=body.request,
                 answers=body.answers,
-                seal=seal,
+                seal=partial(intake.sealer.seal_all, str(application)),
                 time=intake.clock.now(),
                 traceparent=telemetry.format_traceparent(span),
             )
@@ -216,7 +212,6 @@ def _submission(
     traceparent: str | None,
 ) -> Submission:
     application = uuid7()
-    subject = str(application)
     now = intake.clock.now()
     event = domain.submit(
         application,
@@ -225,7 +220,7 @@ def _submission(
         region=body.region,
         language=body.language,
         answers=body.answers,
-        seal=lambda field, text: intake.sealer.seal(subject, field, text),
+        seal=partial(intake.sealer.seal_all, str(application)),
         time=now,
         traceparent=traceparent,
     )
