@@ -1,0 +1,198 @@
+"""Applications accepted a second, each answered after its commit is on disk, against pgbench doing the same two inserts.
+
+Both write the same tables of the same database with the same durability, one after the other: pgbench sends the two inserts
+one transaction each, over its best number of connections; intake is the real process with sign-in, validation and sealing.
+Loader, service and PostgreSQL share the machine.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+from tongban_catalog.item import Item
+from tongban_catalog.load import load_catalog
+from tongban_local.errors import MissingToolError
+from tongban_local.postgres_server import binaries
+from tongban_runtime.database import create_pool, migrate
+from tongban_schemas.events.catalog import ItemPublished
+
+from bench.figures import Figure
+from bench.http_load import Load, Plan
+
+REQUESTS = 60_000
+SECONDS = 10.0
+CONNECTIONS = 96
+PGBENCH_CLIENTS = (8, 16, 32)
+PGBENCH_SECONDS = 5
+ISSUER = "http://issuer.example"
+TRACE_RATIO = 0.01
+
+
+def _pgbench() -> str:
+    """Path of pgbench. Raises `MissingToolError`."""
+    places = [binaries() / "pgbench", *sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"), reverse=True)]
+    found = next((str(place) for place in places if place.exists()), shutil.which("pgbench"))
+    if found is None:
+        raise MissingToolError("pgbench", "apt-get install postgresql-contrib")
+    return found
+
+
+def _script(uuid_function: str, body: bytes) -> str:
+    return f"""BEGIN;
+INSERT INTO application (id, applicant, idempotency_key, request_digest, item_code, item_version, submitted_at)
+VALUES ({uuid_function}, gen_random_uuid(), 'pgbench', '\\x{secrets.token_hex(32)}', '{"0" * 31}', 1, now());
+INSERT INTO outbox (event_id, topic, subject, source, sequence, type, time, correlation_id, traceparent, body)
+VALUES (gen_random_uuid(), 'tongban.applications.v1', {uuid_function}, '/intake', 1,
+    'cn.tongban.application.submitted.v1', now(), {uuid_function}, '00-{"1" * 32}-{"2" * 16}-00', '\\x{body.hex()}');
+COMMIT;
+"""  # noqa: S608 - made of our own values
+
+
+async def _run_pgbench(dsn: str, script: Path, clients: int) -> float:
+    process = await asyncio.create_subprocess_exec(
+        _pgbench(),
+        *("-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(PGBENCH_SECONDS), "-f", str(script), dsn),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    rate = re.search(rb"tps = ([0-9.]+)", out)
+    if process.returncode != 0 or rate is None:
+        raise RuntimeError(f"pgbench failed: {err.decode().strip()}")
+    return float(rate[1])
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def _intake(dsn: str, folder: Path, key: OKPKey, port: int) -> AsyncIterator[None]:
+    """The service's HTTP process, from answering until stopped."""
+    jwks = folder / "jwks.json"
+    jwks.write_text(json.dumps(KeySet([key]).as_dict(private=False)), "utf-8")
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "TONGBAN_INSTANCE": "intake",
+        "TONGBAN_KAFKA": "127.0.0.1:9",
+        "TONGBAN_DATABASE": dsn,
+        "TONGBAN_HTTP_PORT": str(port),
+        "TONGBAN_SEAL_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "TONGBAN_TOKEN_ISSUER": ISSUER,
+        "TONGBAN_TOKEN_JWKS": jwks.as_uri(),
+        "TONGBAN_TRACE_FILE": str(folder / "trace.jsonl"),
+        "TONGBAN_TRACE_RATIO": str(TRACE_RATIO),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tongban_intake", "--only", "api", env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await _wait_for(port, process)
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _wait_for(port: int, process: asyncio.subprocess.Process) -> None:
+    for _ in range(300):
+        if process.returncode is not None:
+            raise RuntimeError(f"intake ended with {process.returncode}")
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
+    raise RuntimeError("intake does not answer")
+
+
+def _plan(item: Item, key: OKPKey, port: int, requests: int, seconds: float) -> Plan:
+    claims = {"iss": ISSUER, "exp": 4_000_000_000, "role": "citizen"}
+    tokens = [
+        jwt.encode({"alg": "Ed25519"}, claims | {"sub": str(uuid4())}, key, algorithms=["Ed25519"])
+        for _ in range(CONNECTIONS)
+    ]
+    bodies = [
+        json.dumps(
+            {
+                "item": item.code,
+                "region": "990101",
+                "answers": item.form.example() | {"contact_name": f"示例联系人{number}", "land_area_m2": 1000 + number},
+            },
+            ensure_ascii=False,
+        )
+        for number in range(100)
+    ]
+    return Plan(port, "/v1/applications", requests, seconds, tokens, bodies)
+
+
+async def _load(plan: Plan) -> Load:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.http_load"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate(json.dumps(asdict(plan)).encode())
+    load = Load(**json.loads(out))
+    if load.failed:
+        raise RuntimeError(f"{load.failed} requests failed, the first with {load.first_failure}")
+    return load
+
+
+async def run(engines: Any) -> list[Figure]:
+    dsn = urlunsplit(urlsplit(engines.postgres)._replace(path=f"/bench_intake_{secrets.token_hex(3)}"))
+    await migrate(dsn, "tongban_intake")
+    item = load_catalog().items["enterprise-investment-project"]
+    key = OKPKey.generate_key("Ed25519", {"kid": "bench"})
+    port = _free_port()
+    pool = await create_pool(dsn, 2)
+    try:
+        published = ItemPublished(item=item.ref, definition=item.definition)
+        await pool.execute(
+            "INSERT INTO item VALUES ($1, $2, $3)", item.code, item.version, json.dumps(published.definition)
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            async with _intake(dsn, Path(folder), key, port):
+                await _load(_plan(item, key, port, 500, 10.0))
+                body = await pool.fetchval("SELECT body FROM outbox LIMIT 1")
+                newest = await pool.fetchval("SELECT count(*) FROM pg_proc WHERE proname = 'uuidv7'")
+                script = Path(folder) / "two-inserts.sql"
+                script.write_text(_script("uuidv7()" if newest else "gen_random_uuid()", body), "utf-8")
+                rates = {clients: await _run_pgbench(dsn, script, clients) for clients in PGBENCH_CLIENTS}
+                before = await pool.fetchval("SELECT count(*) FROM application")
+                load = await _load(_plan(item, key, port, REQUESTS, SECONDS))
+                stored = await pool.fetchval("SELECT count(*) FROM application") - before
+        durable = [await pool.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")]
+    finally:
+        await pool.close()
+    if stored != load.accepted or durable != ["on", "on"]:
+        raise RuntimeError(f"{load.accepted} answers, {stored} rows; fsync and synchronous_commit {durable}")
+    best = max(rates, key=lambda clients: rates[clients])
+    rate = load.accepted / load.elapsed
+    return [
+        Figure(f"pgbench, two inserts a transaction, {best} connections", rates[best], "transactions/s"),
+        Figure(f"intake, applications accepted, {CONNECTIONS} connections", rate, "applications/s"),
+        Figure("intake, time to answer, median", load.p50 * 1000, "ms"),
+        Figure("intake, time to answer, 99th percentile", load.p99 * 1000, "ms"),
+        Figure("intake / pgbench", rate / rates[best], "", bar=0.5),
+    ]
