@@ -2,7 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tongban_catalog.load import Catalog, Department, load_catalog
+from tongban_catalog.department import Department
+from tongban_catalog.load import Catalog, load_catalog
 from tongban_catalog.publish import PublishError, catalog_events, plan
 from tongban_schemas.envelope import Event, encode_body
 from tongban_schemas.events.catalog import ItemPublished

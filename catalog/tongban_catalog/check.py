@@ -13,8 +13,9 @@ import jsonschema_rs
 from tongban_schemas.types import JsonObject
 
 from tongban_catalog.codes import uscc_is_valid
+from tongban_catalog.department import Department
 from tongban_catalog.form import Text, explain
-from tongban_catalog.load import PACKAGED, CatalogFileError, Department, Source, item_files, item_schema, read_source
+from tongban_catalog.load import PACKAGED, CatalogFileError, Source, item_files, item_schema, read_source
 from tongban_catalog.rules import RULES, Problem
 
 _DEPARTMENTS_SCHEMA: JsonObject = {

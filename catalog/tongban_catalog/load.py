@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from tongban_schemas.types import JsonObject
 
+from tongban_catalog.department import Department
 from tongban_catalog.item import Item
 
 PACKAGED = Path(str(files("tongban_catalog")))
@@ -28,16 +29,6 @@ class CatalogFileError(ValueError):
         self.line = line
         self.zh = zh
         self.en = en
-
-
-@dataclass(frozen=True, slots=True)
-class Department:
-    """A body that decides steps or issues certificates."""
-
-    id: str
-    uscc: str
-    name_zh: str
-    name_en: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ import jsonschema_rs
 from tongban_schemas.types import JsonObject
 
 from tongban_catalog.codes import CodeError, split_item_code, uscc_is_valid
+from tongban_catalog.department import Department
 from tongban_catalog.form import Form, Text
 from tongban_catalog.item import Condition, condition_fields
-from tongban_catalog.load import Department, Place, Source
+from tongban_catalog.load import Place, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -64,8 +64,14 @@ async def create_database(dsn: str) -> None:
         await connection.close()
 
 
-def _migration_folders(packages: Sequence[str]) -> list[Path]:
-    return [Path(str(resources.files(name) / "migrations")) for name in dict.fromkeys(("tongban_runtime", *packages))]
+def _migration_folders(package: str) -> list[Path]:
+    """Migrations of the runtime (0001 to 0050), of what the package stands on (0051 to 0099), its own (from 0101).
+
+    A package names what it stands on, beside the runtime, in ``MIGRATIONS_OF``.
+    """
+    stands_on: Sequence[str] = getattr(import_module(package), "MIGRATIONS_OF", ())
+    names = dict.fromkeys(("tongban_runtime", *stands_on, package))
+    return [Path(str(resources.files(name) / "migrations")) for name in names]
 
 
 def _dbmate() -> str:
@@ -77,9 +83,9 @@ def _dbmate() -> str:
 
 
 def run_dbmate(dsn: str, package: str, command: str) -> None:
-    """Runs one dbmate command over the runtime's and the service's migrations. Raises `RuntimeError` with its output."""
+    """Runs one dbmate command over all migrations of a package. Raises `RuntimeError` with its output."""
     separator = "&" if "?" in dsn else "?"
-    folders = [f"--migrations-dir={folder}" for folder in _migration_folders([package]) if folder.is_dir()]
+    folders = [f"--migrations-dir={folder}" for folder in _migration_folders(package) if folder.is_dir()]
     result = subprocess.run(
         [_dbmate(), *folders, "--no-dump-schema", command],
         env={"PATH": os.environ.get("PATH", ""), "DATABASE_URL": f"{dsn}{separator}sslmode=disable"},

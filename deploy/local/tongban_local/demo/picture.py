@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tongban_catalog.department import Department
 from tongban_catalog.item import Item, Step
-from tongban_catalog.load import Department
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import (
     ApplicationAccepted,

@@ -1,0 +1,245 @@
+"""What a service knows of the catalogue: items, compiled; departments; the cases that wait for one or the other.
+
+A service stands on it with ``MIGRATIONS_OF = ("tongban_catalog",)`` in its package, keeps one `Shelf` for the process and
+lets it learn by `Shelf.register`. Functions take the caller's transaction and never commit; the ones that only read take a
+pool as well.
+
+No case waits unseen: whoever waits holds the shelf together with others, whoever learns holds it alone, and what
+is missing is looked for once more under that lock. While nothing is missing, no lock is taken.
+"""
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from tongban_runtime import facts
+from tongban_runtime.database import Pool, Tx
+from tongban_runtime.facts import Case
+from tongban_runtime.outcome import Done, Outcome, Park
+from tongban_runtime.registry import Registry, Replay
+from tongban_schemas.envelope import Event, EventData
+from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.types import ItemRef
+
+from tongban_catalog.department import Department
+from tongban_catalog.item import Item, ItemDefinitionError
+
+FRESH_SECONDS: Final = 1.0
+"""For how long `Shelf.newest` takes its list of newest versions as it is."""
+
+Resume = Callable[[Tx, Sequence[Case]], Awaitable[None]]
+"""Moves locked cases on: whatever they waited for is on the shelf now."""
+
+_LOCK: Final = 0x7462_6974
+
+
+class Shelf:
+    """Items compiled once a process: a published version never changes, so nothing here grows old."""
+
+    def __init__(self) -> None:
+        self._items: dict[ItemRef, Item] = {}
+        self._newest: dict[str, ItemRef] = {}
+        self._read_at = float("-inf")
+
+    async def items(self, tx: Tx | Pool, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
+        """The items that the catalogue has published; others are absent."""
+        wanted = set(refs)
+        missing = list(wanted - self._items.keys())
+        if missing:
+            rows = await tx.fetch(
+                """
+                SELECT definition FROM item
+                JOIN unnest($1::text[], $2::int[]) AS wanted(code, version) USING (code, version)
+                """,
+                [ref.code for ref in missing],
+                [ref.version for ref in missing],
+            )
+            for row in rows:
+                item = Item.from_definition(json.loads(row["definition"]))
+                self._items[item.ref] = item
+        return {ref: self._items[ref] for ref in wanted & self._items.keys()}
+
+    async def item(self, tx: Tx | Pool, ref: ItemRef) -> Item | None:
+        """One item, or None when the catalogue has not published it."""
+        return (await self.items(tx, [ref])).get(ref)
+
+    async def newest(self, tx: Tx | Pool, code: str) -> Item | None:
+        """The newest version of an item, or None. At most `FRESH_SECONDS` behind the database."""
+        if not self._is_fresh() or code not in self._newest:
+            await self._read_newest(tx)
+        ref = self._newest.get(code)
+        return None if ref is None else await self.item(tx, ref)
+
+    async def all_newest(self, tx: Tx | Pool) -> list[Item]:
+        """Every item in its newest version, by code. At most `FRESH_SECONDS` behind the database."""
+        if not self._is_fresh():
+            await self._read_newest(tx)
+        found = await self.items(tx, self._newest.values())
+        return [found[ref] for ref in self._newest.values()]
+
+    async def departments(self, tx: Tx | Pool) -> dict[str, Department]:
+        """The departments that the catalogue has registered, by id."""
+        rows = await tx.fetch("SELECT id, uscc, name_zh, name_en FROM department")
+        return {row["id"]: Department(*row) for row in rows}
+
+    async def items_for(self, tx: Tx, cases: Sequence[tuple[Case, ItemRef]]) -> dict[ItemRef, Item]:
+        """The items that locked cases need. A case whose item is absent waits, and is resumed when it is published."""
+        refs = {ref for _, ref in cases}
+        found = await self.items(tx, refs)
+        if refs - found.keys():
+            await _hold(tx)
+            found = await self.items(tx, refs)
+            await _wait(tx, [(case, _item_entry(ref)) for case, ref in cases if ref not in found])
+        return found
+
+    async def departments_for(self, tx: Tx, cases: Sequence[tuple[Case, str]]) -> dict[str, Department]:
+        """All departments. A locked case whose department is absent waits, and is resumed when it is registered."""
+        found = await self.departments(tx)
+        if {department for _, department in cases} - found.keys():
+            await _hold(tx)
+            found = await self.departments(tx)
+            await _wait(tx, [(case, _department_entry(one)) for case, one in cases if one not in found])
+        return found
+
+    def register(
+        self, registry: Registry, *, models: Mapping[str, type[EventData]] | None = None, resume: Resume | None = None
+    ) -> None:
+        """Lets this service learn. One whose cases wait gives ``resume`` and the ``models`` of its cases' facts."""
+        registry.add(
+            partial(self.learn, models=models or {}, resume=resume),
+            ItemPublished,
+            DepartmentRegistered,
+            name="catalogue",
+            replay=Replay.SAFE,
+            description=self.learn.__doc__,
+        )
+
+    async def learn(
+        self,
+        tx: Tx,
+        events: Sequence[Event],
+        *,
+        models: Mapping[str, type[EventData]],
+        resume: Resume | None,
+    ) -> Outcome:
+        """Puts items and departments on the shelf, and moves on the cases that waited for them.
+
+        Duplicates: a version that is there stays as it is; of a department the entry with the highest sequence stays.
+        Failure: a definition that is no item, or not the item that the event names, is parked; its cases wait for it.
+        """
+        items: list[ItemPublished] = []
+        departments: dict[str, tuple[int, DepartmentRegistered]] = {}
+        for event in events:
+            match event.data:
+                case ItemPublished() as published:
+                    if (wrong := _unusable(published)) is not None:
+                        return Park("rule_violated", wrong)
+                    items.append(published)
+                case DepartmentRegistered(department=department) as registered:
+                    if department not in departments or departments[department][0] < event.sequence:
+                        departments[department] = (event.sequence, registered)
+        entries = [_item_entry(data.item) for data in items] + [_department_entry(one) for one in departments]
+        if resume is not None:
+            await facts.lock(tx, await _waiting(tx, entries))
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await _put_items(tx, items)
+        await _put_departments(tx, list(departments.values()))
+        if resume is not None and (waited := await _stop_waiting(tx, entries)):
+            await facts.lock(tx, waited)
+            known = await facts.recall(tx, waited, models)
+            await resume(tx, [_resumed(known[str(one)], traceparent) for one, traceparent in waited.items()])
+        return Done()
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._read_at < FRESH_SECONDS
+
+    async def _read_newest(self, tx: Tx | Pool) -> None:
+        rows = await tx.fetch("SELECT code, max(version) AS version FROM item GROUP BY code ORDER BY code")
+        self._newest = {row["code"]: ItemRef(code=row["code"], version=row["version"]) for row in rows}
+        self._read_at = time.monotonic()
+
+
+def _unusable(published: ItemPublished) -> str | None:
+    try:
+        ref = Item.from_definition(published.definition).ref
+    except ItemDefinitionError as error:
+        return str(error)
+    if ref != published.item:
+        return f"the definition is {ref.code}:{ref.version}, not what the event names"
+    return None
+
+
+def _resumed(known: tuple[Event, ...], traceparent: str | None) -> Case:
+    newest = max(known, key=lambda fact: (fact.time, fact.id.int))
+    return Case(newest.subject, known, replace(newest, traceparent=traceparent))
+
+
+def _item_entry(ref: ItemRef) -> str:
+    return f"item:{ref.code}:{ref.version}"
+
+
+def _department_entry(department: str) -> str:
+    return f"department:{department}"
+
+
+async def _hold(tx: Tx) -> None:
+    """Keeps the shelf as it is until the transaction ends."""
+    await tx.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
+
+
+async def _wait(tx: Tx, cases: Sequence[tuple[Case, str]]) -> None:
+    await tx.execute(
+        """
+        INSERT INTO waiting_case (application, entry, traceparent)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING
+        """,
+        [UUID(case.subject) for case, _ in cases],
+        [entry for _, entry in cases],
+        [case.cause.traceparent for case, _ in cases],
+    )
+
+
+async def _waiting(tx: Tx, entries: Sequence[str]) -> list[UUID]:
+    rows = await tx.fetch("SELECT application FROM waiting_case WHERE entry = ANY($1)", entries)
+    return [row["application"] for row in rows]
+
+
+async def _stop_waiting(tx: Tx, entries: Sequence[str]) -> dict[UUID, str | None]:
+    """The cases that waited for the entries, with their traces."""
+    rows: Any = await tx.fetch(
+        "DELETE FROM waiting_case WHERE entry = ANY($1) RETURNING application, traceparent", entries
+    )
+    return {row["application"]: row["traceparent"] for row in rows}
+
+
+async def _put_items(tx: Tx, published: Sequence[ItemPublished]) -> None:
+    await tx.execute(
+        """
+        INSERT INTO item (code, version, definition)
+        SELECT * FROM unnest($1::text[], $2::int[], $3::json[]) ON CONFLICT DO NOTHING
+        """,
+        [data.item.code for data in published],
+        [data.item.version for data in published],
+        [json.dumps(data.definition, ensure_ascii=False) for data in published],
+    )
+
+
+async def _put_departments(tx: Tx, newest: Sequence[tuple[int, DepartmentRegistered]]) -> None:
+    await tx.execute(
+        """
+        INSERT INTO department AS known (id, uscc, name_zh, name_en, sequence)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
+        ON CONFLICT (id) DO UPDATE SET uscc = excluded.uscc, name_zh = excluded.name_zh, name_en = excluded.name_en,
+            sequence = excluded.sequence
+        WHERE known.sequence < excluded.sequence
+        """,
+        [data.department for _, data in newest],
+        [data.uscc for _, data in newest],
+        [data.name_zh for _, data in newest],
+        [data.name_en for _, data in newest],
+        [sequence for sequence, _ in newest],
+    )
