@@ -145,3 +145,10 @@ def test_the_settings_say_where_people_are(service: Service, tmp_path: Path) -> 
     assert settings.sign_in_url == ISSUER
     public = settings.model_copy(update={"public_url": "https://ban.example/", "issuer_url": "https://id.example/"})
     assert (public.own_url, public.sign_in_url) == ("https://ban.example", "https://id.example")
+
+
+async def test_a_lean_route_answers_other_methods_as_any_route(service: Service) -> None:
+    async with service.client() as client:
+        answer = await client.put("/v1/applications")
+        assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+        assert (await client.post("/v1/applications")).status_code == 401

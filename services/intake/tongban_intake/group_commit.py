@@ -1,13 +1,14 @@
 """Group commit: applications that arrive together are written by one transaction, each answered after it is on disk.
 
-A request parks a future; one flusher writes what has gathered while the previous commit was under way. Under load a commit
-is shared by many applications, without load an application waits for nobody.
+A request parks a future; one flusher writes what has gathered since the previous commit. Under load a commit is shared by
+many applications, without load an application waits for nobody.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from tongban_runtime import outbox
@@ -16,6 +17,12 @@ from tongban_schemas.envelope import Event
 
 from tongban_intake.store import applications
 from tongban_intake.store.applications import NewApplication
+
+Connection = Any
+"""An asyncpg connection of this process, outside a transaction."""
+
+GATHER_SECONDS = 0.005
+"""Under load, the pause after a commit in which the next group gathers: a commit costs more than its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +72,44 @@ class GroupCommit:
     async def _flush(self) -> None:
         await asyncio.sleep(0)
         while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
-            outcomes = await self._write([submission for submission, _ in group])
-            for (_, future), outcome in zip(group, outcomes, strict=True):
-                if future.done():
-                    continue
-                if isinstance(outcome, Receipt):
-                    future.set_result(outcome)
-                else:
-                    future.set_exception(outcome)
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._drain(connection)
+            except ENGINE_ERRORS as error:
+                group = self._take()
+                _answer(group, [error] * len(group))
 
-    async def _write(self, group: Sequence[Submission]) -> list[Receipt | Exception]:
+    async def _drain(self, connection: Connection) -> None:
+        """Writes group after group on one connection, for as long as there are any."""
+        while self._waiting and not connection.is_closed():
+            group = self._take()
+            _answer(group, await self._write(connection, [submission for submission, _ in group]))
+            if self._waiting:
+                await asyncio.sleep(GATHER_SECONDS)
+
+    def _take(self) -> list[_Waiting]:
+        return [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
+
+    async def _write(self, connection: Connection, group: Sequence[Submission]) -> list[Receipt | Exception]:
         """Writes a group. One that breaks a rule of the database is written in halves, down to the row that breaks it."""
         try:
-            return await self._transact(group)
+            return await self._transact(connection, group)
         except ENGINE_ERRORS as error:
             return [error] * len(group)
         except Exception as error:  # noqa: BLE001 - answered to the request that caused it
             if len(group) == 1:
                 return [error]
         middle = len(group) // 2
-        return [*await self._write(group[:middle]), *await self._write(group[middle:])]
+        return [*await self._write(connection, group[:middle]), *await self._write(connection, group[middle:])]
 
-    async def _transact(self, group: Sequence[Submission]) -> list[Receipt | Exception]:
-        async with self._pool.acquire() as tx, tx.transaction():
-            stored = await applications.insert(tx, [one.application for one in group])
-            await outbox.publish_first(tx, [one.event for one in group if one.application.id in stored])
+    async def _transact(self, connection: Connection, group: Sequence[Submission]) -> list[Receipt | Exception]:
+        async with connection.transaction():
+            stored = await applications.insert(connection, [one.application for one in group])
+            await outbox.publish_first(connection, [one.event for one in group if one.application.id in stored])
             if len(stored) == len(group):
                 return [Receipt(one.application.id, repeated=False) for one in group]
             others = [one.application for one in group if one.application.id not in stored]
-            known = await applications.by_keys(tx, [(row.applicant, row.idempotency_key) for row in others])
+            known = await applications.by_keys(connection, [(row.applicant, row.idempotency_key) for row in others])
         outcomes: list[Receipt | Exception] = []
         for one in group:
             row = one.application
@@ -106,3 +121,13 @@ class GroupCommit:
             else:
                 outcomes.append(Receipt(before.id, repeated=True))
         return outcomes
+
+
+def _answer(group: Sequence[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
+    for (_, future), outcome in zip(group, outcomes, strict=True):
+        if future.done():
+            continue
+        if isinstance(outcome, Receipt):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
