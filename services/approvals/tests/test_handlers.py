@@ -1,18 +1,14 @@
 """The handlers on a real database: what they publish and lay on the desk does not depend on how events arrive."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 from tongban_approvals.domain import History, react
-from tongban_catalog.item import Item
 from tongban_runtime.database import Pool
-from tongban_runtime.outcome import Park
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Arrival, effects
-from tongban_schemas.envelope import Event, EventData
+from tongban_schemas.envelope import Event
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused, refusal_field
-from tongban_schemas.events.catalog import ItemPublished
 
 from .conftest import MakeDeployment
 from .samples import (
@@ -65,7 +61,7 @@ async def test_effects_do_not_depend_on_arrival(
     assert len(found) == len(subjects)
     rows = await deployment.pool.fetch("SELECT step, state, count(*) FROM task GROUP BY 1, 2")
     assert [tuple(row) for row in rows] == [("KG", "open", len(subjects))]
-    assert await deployment.pool.fetchval("SELECT count(*) FROM waiting") == 0
+    assert await deployment.pool.fetchval("SELECT count(*) FROM waiting_case") == 0
 
 
 async def test_a_chain_of_rules_is_one_transaction_in_order(deploy: MakeDeployment) -> None:
@@ -136,36 +132,6 @@ async def test_a_case_that_comes_before_its_item_goes_on_in_its_own_trace(deploy
     row = await deployment.pool.fetchrow("SELECT traceparent, correlation_id FROM outbox")
     assert row["traceparent"] == submitted(subject).traceparent
     assert str(row["correlation_id"]) == subject
-
-
-async def test_no_case_is_left_waiting_when_its_item_arrives_meanwhile(deploy: MakeDeployment) -> None:
-    deployment = await deploy(LAND)
-    for round_number in range(12):
-        definition = {**INVESTMENT.definition, "version": round_number + 1}
-        item = Item.from_definition(definition)
-        subjects = [new_subject() for _ in range(6)]
-        await deployment.hear(*(event for subject in subjects[:2] for event in applied(subject, item)))
-        await asyncio.gather(
-            deployment.hear(published(item)),
-            *(deployment.hear(*applied(subject, item)) for subject in subjects[2:]),
-        )
-        opened_now = await deployment.pool.fetchval(
-            "SELECT count(*) FROM task WHERE application = ANY($1::text[]::uuid[])", subjects
-        )
-        assert opened_now == len(subjects)
-    assert await deployment.pool.fetchval("SELECT count(*) FROM waiting") == 0
-
-
-async def test_unusable_items_are_parked(deploy: MakeDeployment) -> None:
-    deployment = await deploy(LAND)
-    good = published()
-    assert isinstance(good.data, ItemPublished)
-    for definition in ({}, {**good.data.definition, "version": 9}):
-        data: EventData = good.data.model_copy(update={"definition": definition})
-        bad = Event(good.id, good.source, good.subject, good.time, good.correlationid, data, 1)
-        handler = deployment.registry.handler_of(ItemPublished.TYPE)
-        async with deployment.pool.acquire() as tx, tx.transaction():
-            assert isinstance(await handler.function(tx, [bad]), Park)
 
 
 async def test_a_batch_costs_the_same_number_of_statements_however_many_cases(deploy: MakeDeployment) -> None:

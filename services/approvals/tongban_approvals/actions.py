@@ -90,7 +90,7 @@ async def look(tx: Tx, casework: Casework, caller: Caller, application: UUID, st
     if task is None:
         raise not_found()
     known = (await facts.recall(tx, [application], MODELS))[str(application)]
-    item = (await casework.items.load(tx, [task.item]))[task.item]
+    item = (await casework.shelf.items(tx, [task.item]))[task.item]
     return Desk(task, known, item, History.of(known, item))
 
 

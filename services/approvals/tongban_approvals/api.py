@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
+from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller, officer
@@ -125,12 +126,12 @@ def _name(text: Text) -> Name:
     return Name(zh=text.zh, en=text.en)
 
 
-def _department(names: Mapping[str, tuple[str, str]], department: str) -> Name:
-    zh, en = names.get(department, (department, department))
-    return Name(zh=zh, en=en)
+def _department(bodies: Mapping[str, Department], department: str) -> Name:
+    found = bodies.get(department)
+    return Name(zh=department, en=department) if found is None else _name(found.name)
 
 
-def _summary(task: DeskTask, item: Item, names: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def _summary(task: DeskTask, item: Item, bodies: Mapping[str, Department]) -> dict[str, Any]:
     return {
         "application": task.application,
         "step": task.step,
@@ -138,7 +139,7 @@ def _summary(task: DeskTask, item: Item, names: Mapping[str, tuple[str, str]]) -
         "item": task.item,
         "item_name": _name(item.name),
         "department": task.department,
-        "department_name": _department(names, task.department),
+        "department_name": _department(bodies, task.department),
         "state": task.state,
         "officer": task.officer,
         "decided_by": task.decided_by,
@@ -148,10 +149,10 @@ def _summary(task: DeskTask, item: Item, names: Mapping[str, tuple[str, str]]) -
     }
 
 
-def _detail(desk: Desk, casework: Casework, names: Mapping[str, tuple[str, str]]) -> TaskDetail:
+def _detail(desk: Desk, casework: Casework, bodies: Mapping[str, Department]) -> TaskDetail:
     step = desk.task.step
     return TaskDetail(
-        **_summary(desk.task, desk.item, names),
+        **_summary(desk.task, desk.item, bodies),
         submitted_at=desk.history.submitted_at,
         answers=_answers(desk, casework),
         decisions=[
@@ -159,7 +160,7 @@ def _detail(desk: Desk, casework: Casework, names: Mapping[str, tuple[str, str]]
                 step=end.step,
                 step_name=_name(desk.item.step(end.step).name),
                 department=end.department,
-                department_name=_department(names, end.department),
+                department_name=_department(bodies, end.department),
                 granted=end.granted,
                 decided_by=end.decided_by,
                 at=end.at,
@@ -248,11 +249,11 @@ async def list_tasks(
     place = _read_cursor(after)
     async with request.app.state.runtime.pool.acquire() as tx, tx.transaction(readonly=True):
         found = await store.list_tasks(tx, departments, [state] if state else STATES, limit + 1, place)
-        items = await casework.items.load(tx, [task.item for task in found])
-        names = await store.department_names(tx)
+        items = await casework.shelf.items(tx, [task.item for task in found])
+        bodies = await casework.shelf.departments(tx)
     page = found[:limit]
     return TaskPage(
-        tasks=[TaskSummary(**_summary(task, items[task.item], names)) for task in page],
+        tasks=[TaskSummary(**_summary(task, items[task.item], bodies)) for task in page],
         next=_cursor(page[-1]) if len(found) > limit else None,
     )
 
@@ -266,8 +267,8 @@ async def get_task(request: Request, caller: Officer, application: UUID, step: S
         tx.transaction(isolation="repeatable_read", readonly=True),
     ):
         desk = await actions.look(tx, casework, caller, application, step)
-        names = await store.department_names(tx)
-    return _detail(desk, casework, names)
+        bodies = await casework.shelf.departments(tx)
+    return _detail(desk, casework, bodies)
 
 
 @router.post("/{application}/{step}/take")
@@ -309,5 +310,5 @@ async def correction(
 
 
 async def _answer(tx: Any, casework: Casework, task: DeskTask) -> TaskSummary:
-    item = (await casework.items.load(tx, [task.item]))[task.item]
-    return TaskSummary(**_summary(task, item, await store.department_names(tx)))
+    item = (await casework.shelf.items(tx, [task.item]))[task.item]
+    return TaskSummary(**_summary(task, item, await casework.shelf.departments(tx)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from tongban_catalog.item import Item
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
@@ -12,11 +12,9 @@ from tongban_runtime.facts import Case
 from tongban_runtime.sealing import Sealer
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalOpened, ApprovalRefused, refusal_field
-from tongban_schemas.types import ItemRef
 
 from tongban_approvals import store
 from tongban_approvals.domain import RULE_NOT_MET, Decision, History, Task, item_of, react, source_of, tasks
-from tongban_approvals.store import Items
 
 RULE_NOT_MET_TEXT = (
     "申请内容不符合本环节的办理条件；您可以改正后重新申请，也可以依法申请行政复议或者提起行政诉讼。 "
@@ -30,15 +28,15 @@ class Casework:
     """One deployment's way of working: whose steps it decides, the items it knows, its clock and its seal."""
 
     departments: frozenset[str]
-    items: Items
+    shelf: Shelf
     clock: Clock
     sealer: Sealer
 
     async def advance(self, tx: Tx, cases: Sequence[Case]) -> None:
         """Does all that the facts of locked cases call for. A case whose item is not published yet waits for it."""
-        refs = {case.subject: ref for case in cases if (ref := item_of(case.facts)) is not None}
-        known = await self._items_of(tx, cases, refs)
-        usual = [(case, known[refs[case.subject]]) for case in cases if refs.get(case.subject) in known]
+        wanted = [(case, ref) for case in cases if (ref := item_of(case.facts)) is not None]
+        known = await self.shelf.items_for(tx, wanted)
+        usual = [(case, known[ref]) for case, ref in wanted if ref in known]
         histories = [History.of(case.facts, item) for case, item in usual]
         effects = [
             self._effect(case, decision)
@@ -55,20 +53,6 @@ class Casework:
             now = History.of((*case.facts, *new), item) if (new := published.get(case.subject)) else history
             desk += [(task, case.cause.traceparent) for task in tasks(UUID(case.subject), now, item, self.departments)]
         await store.save_tasks(tx, desk)
-
-    async def _items_of(self, tx: Tx, cases: Sequence[Case], refs: dict[str, ItemRef]) -> dict[ItemRef, Item]:
-        known = await self.items.load(tx, refs.values())
-        if not set(refs.values()) - known.keys():
-            return known
-        await store.lock_catalogue(tx, to_learn=False)
-        known = await self.items.load(tx, refs.values())
-        waiting = [
-            (UUID(case.subject), refs[case.subject], case.cause.traceparent)
-            for case in cases
-            if case.subject in refs and refs[case.subject] not in known
-        ]
-        await store.wait_for_items(tx, waiting)
-        return known
 
     def _effect(self, case: Case, decision: Decision) -> Event:
         step, department = decision.step, decision.department

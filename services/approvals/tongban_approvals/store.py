@@ -1,22 +1,18 @@
 """All SQL of approvals. Every statement takes a whole batch; none commits."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from tongban_catalog.item import Item
 from tongban_runtime.database import Tx
 from tongban_schemas.events.approvals import DecidedBy
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
 from tongban_schemas.types import ItemRef
 
 from tongban_approvals.domain import Task, TaskState
 
 STATES: tuple[TaskState, ...] = ("open", "taken", "correction", "granted", "refused", "cancelled")
-_CATALOGUE_LOCK = 0x7462_6974
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,104 +51,6 @@ def _desk_task(row: Any) -> DeskTask:
         traceparent=row["traceparent"],
         version=row["version"],
     )
-
-
-class Items:
-    """Published items, compiled once a process. A published version never changes, so nothing here grows old."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[ItemRef, Item] = {}
-
-    async def load(self, tx: Tx, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
-        """Those of the items that this deployment has heard of."""
-        wanted = set(refs)
-        missing = sorted(wanted - self._compiled.keys(), key=lambda ref: (ref.code, ref.version))
-        if missing:
-            rows = await tx.fetch(
-                """
-                SELECT definition FROM item
-                JOIN unnest($1::text[], $2::int[]) AS wanted(code, version) USING (code, version)
-                """,
-                [ref.code for ref in missing],
-                [ref.version for ref in missing],
-            )
-            for row in rows:
-                item = Item.from_definition(json.loads(row["definition"]))
-                self._compiled[item.ref] = item
-        return {ref: self._compiled[ref] for ref in wanted if ref in self._compiled}
-
-
-async def lock_catalogue(tx: Tx, *, to_learn: bool) -> None:
-    """Held together by those that wait for an item, alone by the one that learns it: so no case waits unseen."""
-    function = "pg_advisory_xact_lock" if to_learn else "pg_advisory_xact_lock_shared"
-    await tx.execute(f"SELECT {function}($1)", _CATALOGUE_LOCK)
-
-
-async def learn_items(tx: Tx, published: Sequence[ItemPublished]) -> None:
-    await tx.execute(
-        """
-        INSERT INTO item (code, version, definition)
-        SELECT * FROM unnest($1::text[], $2::int[], $3::json[]) ON CONFLICT DO NOTHING
-        """,
-        [data.item.code for data in published],
-        [data.item.version for data in published],
-        [json.dumps(data.definition, ensure_ascii=False) for data in published],
-    )
-
-
-async def learn_departments(tx: Tx, registered: Sequence[tuple[int, DepartmentRegistered]]) -> None:
-    """Keeps the newest entry of each department; an entry comes with its sequence."""
-    newest = {data.department: (sequence, data) for sequence, data in sorted(registered, key=lambda entry: entry[0])}
-    await tx.execute(
-        """
-        INSERT INTO department AS known (id, uscc, name_zh, name_en, sequence)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
-        ON CONFLICT (id) DO UPDATE SET uscc = excluded.uscc, name_zh = excluded.name_zh, name_en = excluded.name_en,
-            sequence = excluded.sequence
-        WHERE known.sequence < excluded.sequence
-        """,
-        list(newest),
-        [data.uscc for _, data in newest.values()],
-        [data.name_zh for _, data in newest.values()],
-        [data.name_en for _, data in newest.values()],
-        [sequence for sequence, _ in newest.values()],
-    )
-
-
-async def department_names(tx: Tx) -> dict[str, tuple[str, str]]:
-    """Names (Chinese, English) of the departments heard of, by id."""
-    return {row["id"]: (row["name_zh"], row["name_en"]) for row in await tx.fetch("SELECT * FROM department")}
-
-
-async def wait_for_items(tx: Tx, cases: Sequence[tuple[UUID, ItemRef, str | None]]) -> None:
-    """Notes that cases wait for their items to be published; each comes with its trace."""
-    await tx.execute(
-        """
-        INSERT INTO waiting (application, item_code, item_version, traceparent)
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[]) ON CONFLICT DO NOTHING
-        """,
-        [application for application, _, _ in cases],
-        [ref.code for _, ref, _ in cases],
-        [ref.version for _, ref, _ in cases],
-        [traceparent for _, _, traceparent in cases],
-    )
-
-
-async def waiting_cases(tx: Tx, refs: Sequence[ItemRef]) -> dict[UUID, str | None]:
-    """The cases that wait for one of the items, with their traces."""
-    rows = await tx.fetch(
-        """
-        SELECT application, traceparent FROM waiting
-        JOIN unnest($1::text[], $2::int[]) AS known(code, version) ON item_code = code AND item_version = version
-        """,
-        [ref.code for ref in refs],
-        [ref.version for ref in refs],
-    )
-    return {row["application"]: row["traceparent"] for row in rows}
-
-
-async def stop_waiting(tx: Tx, applications: Iterable[UUID]) -> None:
-    await tx.execute("DELETE FROM waiting WHERE application = ANY($1)", list(applications))
 
 
 async def save_tasks(tx: Tx, tasks: Sequence[tuple[Task, str | None]]) -> None:

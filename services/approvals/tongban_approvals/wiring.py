@@ -1,17 +1,17 @@
 """The composition root: the one place that knows which things a deployment of approvals is made of."""
 
 from fastapi import FastAPI
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import documentation
 from tongban_runtime.service import Parts, Runtime
 
 from tongban_approvals import api, handlers
 from tongban_approvals.casework import Casework
 from tongban_approvals.settings import Settings
-from tongban_approvals.store import Items
 
 
 def make_casework(runtime: Runtime, departments: frozenset[str]) -> Casework:
-    return Casework(departments=departments, items=Items(), clock=runtime.clock, sealer=runtime.sealer)
+    return Casework(departments=departments, shelf=Shelf(), clock=runtime.clock, sealer=runtime.sealer)
 
 
 def make_app(casework: Casework) -> FastAPI:

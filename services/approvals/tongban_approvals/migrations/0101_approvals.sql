@@ -1,27 +1,4 @@
 -- migrate:up
-CREATE TABLE item (
-    code text NOT NULL,
-    version integer NOT NULL,
-    definition json NOT NULL,
-    PRIMARY KEY (code, version)
-);
-
-CREATE TABLE department (
-    id text PRIMARY KEY,
-    uscc text NOT NULL,
-    name_zh text NOT NULL,
-    name_en text NOT NULL,
-    sequence integer NOT NULL
-);
-
-CREATE TABLE waiting (
-    application uuid PRIMARY KEY,
-    item_code text NOT NULL,
-    item_version integer NOT NULL,
-    traceparent text
-);
-CREATE INDEX waiting_by_item ON waiting (item_code, item_version);
-
 CREATE TABLE task (
     application uuid NOT NULL,
     step text NOT NULL,
@@ -42,4 +19,4 @@ CREATE TABLE task (
 CREATE INDEX task_by_department ON task (department, state, opened_at, application, step);
 
 -- migrate:down
-DROP TABLE task, waiting, department, item;
+DROP TABLE task;
