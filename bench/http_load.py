@@ -23,8 +23,12 @@ ANSWER_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """POST ``bodies`` in turn to ``path``, ``requests`` times in all, for ``seconds`` at most. One token a connection."""
+    """POST ``bodies`` in turn to ``path``, ``requests`` times in all, for ``seconds`` at most. One token a connection.
 
+    ``name`` begins every idempotency key, so that no two plans share one.
+    """
+
+    name: str
     port: int
     path: str
     requests: int
@@ -43,6 +47,11 @@ class Load:
     elapsed: float
     p50: float
     p99: float
+
+    @property
+    def rate(self) -> float:
+        """Accepted requests a second."""
+        return self.accepted / self.elapsed
 
 
 class _Connection(asyncio.Protocol):
@@ -102,7 +111,7 @@ async def put_load(plan: Plan) -> Load:
     if plan.requests > MAX_REQUESTS or plan.seconds > MAX_SECONDS:
         raise ValueError(f"at most {MAX_REQUESTS} requests and {MAX_SECONDS} s")
     bodies = [body.encode() for body in plan.bodies]
-    requests = iter([(f"bench-{number}", bodies[number % len(bodies)]) for number in range(plan.requests)])
+    requests = iter([(f"{plan.name}-{number}", bodies[number % len(bodies)]) for number in range(plan.requests)])
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     end = began + plan.seconds

@@ -1,8 +1,9 @@
 """Applications accepted a second, each answered after its commit is on disk, against pgbench doing the same two inserts.
 
-Both write the same tables of the same database with the same durability, one after the other: pgbench sends the two inserts
-one transaction each, over its best number of connections; intake is the real process with sign-in, validation and sealing.
-Loader, service and PostgreSQL share the machine.
+Both write the same tables of the same database with the same durability: pgbench sends the two inserts, one transaction
+each, over its best number of connections; intake is the real process with sign-in, validation and sealing. Loader, service and
+PostgreSQL share the machine. They take turns, and the best round of each counts, so that what else the machine does meanwhile
+weighs on both alike.
 """
 
 import asyncio
@@ -35,11 +36,12 @@ from tongban_schemas.events.catalog import ItemPublished
 from bench.figures import Figure
 from bench.http_load import Load, Plan
 
-REQUESTS = 60_000
-SECONDS = 10.0
+ROUNDS = 4
+REQUESTS = 30_000
+SECONDS = 4.0
 CONNECTIONS = 96
-PGBENCH_CLIENTS = (8, 16, 32)
-PGBENCH_SECONDS = 5
+PGBENCH_CLIENTS = (16, 32, 64)
+PGBENCH_SECONDS = 4
 ISSUER = "http://issuer.example"
 TRACE_RATIO = 0.01
 
@@ -64,17 +66,17 @@ COMMIT;
 """  # noqa: S608 - made of our own values
 
 
-async def _run_pgbench(dsn: str, script: Path, clients: int) -> float:
+async def _run_pgbench(dsn: str, script: Path, clients: int, seconds: int) -> float:
     process = await asyncio.create_subprocess_exec(
         _pgbench(),
-        *("-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(PGBENCH_SECONDS), "-f", str(script), dsn),
+        *("-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds), "-f", str(script), dsn),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
     rate = re.search(rb"tps = ([0-9.]+)", out)
     if process.returncode != 0 or rate is None:
-        raise RuntimeError(f"pgbench failed: {err.decode().strip()}")
+        raise RuntimeError(f"pgbench failed: {err.decode().strip() or out.decode()}")
     return float(rate[1])
 
 
@@ -128,7 +130,7 @@ async def _wait_for(port: int, process: asyncio.subprocess.Process) -> None:
     raise RuntimeError("intake does not answer")
 
 
-def _plan(item: Item, key: OKPKey, port: int, requests: int, seconds: float) -> Plan:
+def _plan(name: str, item: Item, key: OKPKey, port: int, requests: int) -> Plan:
     claims = {"iss": ISSUER, "exp": 4_000_000_000, "role": "citizen"}
     tokens = [
         jwt.encode({"alg": "Ed25519"}, claims | {"sub": str(uuid4())}, key, algorithms=["Ed25519"])
@@ -145,7 +147,7 @@ def _plan(item: Item, key: OKPKey, port: int, requests: int, seconds: float) -> 
         )
         for number in range(100)
     ]
-    return Plan(port, "/v1/applications", requests, seconds, tokens, bodies)
+    return Plan(name, port, "/v1/applications", requests, SECONDS, tokens, bodies)
 
 
 async def _load(plan: Plan) -> Load:
@@ -173,26 +175,30 @@ async def run(engines: Any) -> list[Figure]:
         )
         with tempfile.TemporaryDirectory() as folder:
             async with _intake(dsn, Path(folder), key, port):
-                await _load(_plan(item, key, port, 500, 10.0))
+                await _load(_plan("warm-up", item, key, port, 500))
                 body = await pool.fetchval("SELECT body FROM outbox LIMIT 1")
                 newest = await pool.fetchval("SELECT count(*) FROM pg_proc WHERE proname = 'uuidv7'")
                 script = Path(folder) / "two-inserts.sql"
                 script.write_text(_script("uuidv7()" if newest else "gen_random_uuid()", body), "utf-8")
-                rates = {clients: await _run_pgbench(dsn, script, clients) for clients in PGBENCH_CLIENTS}
-                before = await pool.fetchval("SELECT count(*) FROM application")
-                load = await _load(_plan(item, key, port, REQUESTS, SECONDS))
-                stored = await pool.fetchval("SELECT count(*) FROM application") - before
+                probed = {clients: await _run_pgbench(dsn, script, clients, 2) for clients in PGBENCH_CLIENTS}
+                clients = max(probed, key=lambda number: probed[number])
+                rates, loads = [], []
+                before = await pool.fetchval("SELECT count(*) FROM application WHERE idempotency_key <> 'pgbench'")
+                for number in range(ROUNDS):
+                    rates.append(await _run_pgbench(dsn, script, clients, PGBENCH_SECONDS))
+                    loads.append(await _load(_plan(f"round-{number}", item, key, port, REQUESTS)))
+                after = await pool.fetchval("SELECT count(*) FROM application WHERE idempotency_key <> 'pgbench'")
         durable = [await pool.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")]
     finally:
         await pool.close()
-    if stored != load.accepted or durable != ["on", "on"]:
-        raise RuntimeError(f"{load.accepted} answers, {stored} rows; fsync and synchronous_commit {durable}")
-    best = max(rates, key=lambda clients: rates[clients])
-    rate = load.accepted / load.elapsed
+    accepted = sum(load.accepted for load in loads)
+    if after - before != accepted or durable != ["on", "on"]:
+        raise RuntimeError(f"{accepted} answers, {after - before} rows; fsync and synchronous_commit {durable}")
+    best = max(loads, key=lambda load: load.rate)
     return [
-        Figure(f"pgbench, two inserts a transaction, {best} connections", rates[best], "transactions/s"),
-        Figure(f"intake, applications accepted, {CONNECTIONS} connections", rate, "applications/s"),
-        Figure("intake, time to answer, median", load.p50 * 1000, "ms"),
-        Figure("intake, time to answer, 99th percentile", load.p99 * 1000, "ms"),
-        Figure("intake / pgbench", rate / rates[best], "", bar=0.5),
+        Figure(f"pgbench, two inserts a transaction, {clients} connections", max(rates), "transactions/s"),
+        Figure(f"intake, applications accepted, {CONNECTIONS} connections", best.rate, "applications/s"),
+        Figure("intake, time to answer, median", best.p50 * 1000, "ms"),
+        Figure("intake, time to answer, 99th percentile", best.p99 * 1000, "ms"),
+        Figure("intake / pgbench", best.rate / max(rates), "", bar=0.5),
     ]
