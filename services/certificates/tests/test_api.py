@@ -202,6 +202,18 @@ async def test_uploaded_forgery_is_altered(client: httpx.AsyncClient, served: Si
     assert "请勿采信" in (await client.post("/verify", files={"file": bytes(changed)})).text
 
 
+async def test_a_byte_that_the_signature_does_not_cover_is_noticed_too(
+    client: httpx.AsyncClient, served: SimpleNamespace
+) -> None:
+    """The room that is left in the signature's own container is outside of what it signs."""
+    changed = bytearray(served.company["pdf"])
+    room = changed.rindex(b"0" * 100 + b">")
+    changed[room] = ord("1")
+    body = (await client.post("/verify", files={"file": bytes(changed)}, headers=JSON)).json()
+    assert (body["outcome"], body["certificate"]) == ("not_registered", None)
+    assert "逐字节相同" in (await client.post("/verify", files={"file": bytes(changed)})).text
+
+
 async def test_too_large_upload_is_refused_while_it_arrives(client: httpx.AsyncClient) -> None:
     sent = 0
 

@@ -19,7 +19,7 @@ from tongban_runtime.problems import Problem
 from tongban_certificates import identifier, pages, store
 from tongban_certificates.handlers import Items
 from tongban_certificates.store import CertificateRow
-from tongban_certificates.verification import CertificateVerifier, Outcome
+from tongban_certificates.verification import MESSAGES, CertificateVerifier, Outcome
 
 MAX_UPLOAD_BYTES = pages.MAX_UPLOAD_MIB * 1024 * 1024
 
@@ -34,6 +34,7 @@ _PAGE_HEADERS = {
 }
 _TONES: Mapping[Outcome, Literal["good", "bad", "doubt"]] = {
     "valid": "good",
+    "not_registered": "doubt",
     "altered": "bad",
     "unknown_signer": "doubt",
     "not_signed": "doubt",
@@ -199,16 +200,19 @@ async def verify_file(request: Request) -> Response:
     content = await _upload(request)
     async with desk.checks:
         checked = await desk.verifier.verify_async(content)
+    outcome = checked.outcome
     found: PublicCertificate | None = None
-    if checked.outcome == "valid":
+    if outcome == "valid":
         async with desk.pool.acquire() as connection:
             row = await store.certificate_by_sha256(connection, checked.sha256)
             found = None if row is None else await _public(connection, desk.items, row)
-    message = checked.message
+        if found is None:
+            outcome = "not_registered"
+    message = MESSAGES[outcome]
     if _wants_json(request):
-        body = Check(outcome=checked.outcome, message_zh=message.zh, message_en=message.en, certificate=found)
+        body = Check(outcome=outcome, message_zh=message.zh, message_en=message.en, certificate=found)
         return JSONResponse(body.model_dump(mode="json"))
-    result = {"tone": _TONES[checked.outcome], "zh": message.zh, "en": message.en}
+    result = {"tone": _TONES[outcome], "zh": message.zh, "en": message.en}
     return _page("文件核验结果", "Result of the check", result=result, certificate=found)
 
 

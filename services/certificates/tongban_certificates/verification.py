@@ -15,12 +15,20 @@ from pyhanko_certvalidator import ValidationContext
 
 from tongban_certificates.document import Bilingual
 
-Outcome = Literal["valid", "altered", "unknown_signer", "not_signed", "unreadable"]
+Outcome = Literal["valid", "not_registered", "altered", "unknown_signer", "not_signed", "unreadable"]
+"""``not_registered`` is for those who know the register: the signature holds, but no issued file has exactly these bytes.
+
+A signature covers the document and not its own container, so a byte of that can change without breaking it."""
 
 MESSAGES: Final[dict[Outcome, Bilingual]] = {
     "valid": Bilingual(
         "有效：本文件由本平台的签发机关数字签名，签发后未被改动。",
         "Valid: signed by an issuing body of this platform, and unchanged since.",
+    ),
+    "not_registered": Bilingual(
+        "无法确认：数字签名有效，但登记簿中没有与本文件逐字节相同的证照。请向持证人索取原始文件。",
+        "Not confirmed: the signature holds, but the register has no certificate with exactly these bytes. "
+        "Ask the holder for the original.",
     ),
     "altered": Bilingual(
         "无效：文件在签名后被改动，请勿采信。",
@@ -47,11 +55,6 @@ class Verification:
 
     outcome: Outcome
     sha256: str
-
-    @property
-    def message(self) -> Bilingual:
-        return MESSAGES[self.outcome]
-
 
 class CertificateVerifier:
     """Checks uploaded files against one CA certificate. Fetches nothing."""
