@@ -13,10 +13,11 @@ import pytest
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
+from tongban_catalog.shelf import Shelf
 from tongban_certificates.api import MAX_UPLOAD_BYTES, make_app
 from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.document import CertificateRenderer
-from tongban_certificates.handlers import CertificateHandlers, Items
+from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
 from tongban_certificates.signing import CertificateSigner
 from tongban_certificates.verification import CertificateVerifier
@@ -43,15 +44,15 @@ async def served(
 ) -> AsyncIterator[SimpleNamespace]:
     """One company's issued certificate, one person's, one that is due, and an app that serves them."""
     pool = await create_pool(await database("tongban_certificates"), 6)
-    items, clock = Items(), FakeClock()
-    handlers = CertificateHandlers(items, clock, {"administrative-approval"})
+    shelf, clock = Shelf(), FakeClock()
+    handlers = CertificateHandlers(shelf, clock, {"administrative-approval"})
     person = cases.granted_case("person", cases.REPAIR, company_name=None, applicant_name=True)
     await effects(
         pool, handlers.registry(), [*cases.catalogue(), *cases.granted_case("company"), *person], "in-order", clock, 0
     )
     press = Press(renderer, signer, cases.SEALER, "http://verify.test")
     worker = IssuingWorker(
-        pool=pool, clock=clock, items=items, press=press, batch=16, parallel=1, heartbeat=Heartbeat("issuer")
+        pool=pool, clock=clock, shelf=shelf, press=press, batch=16, parallel=1, heartbeat=Heartbeat("issuer")
     )
     await worker.issue_due()
     await pool.execute("DELETE FROM position")
@@ -63,7 +64,7 @@ async def served(
         for name in ("company", "person", "due")
     }
     key = OKPKey.generate_key("Ed25519")
-    app = make_app(pool, items, CertificateVerifier(load_trust_anchor(signing_directory)))
+    app = make_app(pool, shelf, CertificateVerifier(load_trust_anchor(signing_directory)))
     problems.install(app)
     app.state.authenticator = Authenticator(ISSUER, KeySet([key]))
     yield SimpleNamespace(app=app, key=key, **found)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tongban_catalog.shelf import Shelf
 from tongban_certificates import identifier, store
 from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.document import CertificateRenderer
-from tongban_certificates.handlers import CertificateHandlers, Items
+from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.independent import verify_with_pdfsig
 from tongban_certificates.issuing import IssuingWorker, Press
 from tongban_certificates.signing import CertificateSigner
@@ -26,7 +27,9 @@ from tongban_schemas.events.certificates import CertificateIssued
 from . import cases
 
 VERIFY_URL = "http://127.0.0.1:8103"
-TABLES = "certificate_file, certificate, serial_counter, waiting_case, department, catalog_item, fact, subject, outbox, position"
+TABLES = (
+    "certificate_file, certificate, serial_counter, waiting_case, department, item, fact, subject, outbox, position"
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +51,23 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def items() -> Items:
-    return Items()
+def shelf() -> Shelf:
+    return Shelf()
 
 
 @pytest.fixture
-def registry(items: Items, clock: FakeClock) -> Registry:
-    return CertificateHandlers(items, clock, {"administrative-approval"}).registry()
+def registry(shelf: Shelf, clock: FakeClock) -> Registry:
+    return CertificateHandlers(shelf, clock, {"administrative-approval"}).registry()
 
 
 @pytest.fixture
 def make_worker(
-    pool: Any, clock: FakeClock, items: Items, renderer: CertificateRenderer, signer: CertificateSigner
+    pool: Any, clock: FakeClock, shelf: Shelf, renderer: CertificateRenderer, signer: CertificateSigner
 ) -> Callable[[], IssuingWorker]:
     def make() -> IssuingWorker:
         press = Press(renderer, signer, cases.SEALER, VERIFY_URL)
         return IssuingWorker(
-            pool=pool, clock=clock, items=items, press=press, batch=16, parallel=2, heartbeat=Heartbeat("issuer")
+            pool=pool, clock=clock, shelf=shelf, press=press, batch=16, parallel=2, heartbeat=Heartbeat("issuer")
         )
 
     return make
@@ -123,8 +126,8 @@ async def test_numbers_are_valid_unique_and_without_holes(pool: Any, registry: R
     assert serials == [f"2026{index:07d}" for index in range(1, 26)]
 
 
-async def test_other_bodies_cases_are_left_alone(pool: Any, items: Items, clock: FakeClock) -> None:
-    registry = CertificateHandlers(items, clock, {"market-regulation"}).registry()
+async def test_other_bodies_cases_are_left_alone(pool: Any, shelf: Shelf, clock: FakeClock) -> None:
+    registry = CertificateHandlers(shelf, clock, {"market-regulation"}).registry()
     await hear(pool, registry, [*cases.catalogue(), *cases.granted_case("foreign")])
     assert await states(pool) == {}
 

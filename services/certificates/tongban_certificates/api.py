@@ -11,13 +11,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.types import Message
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import documentation
 from tongban_runtime.auth import Caller, citizen, public, signed_in
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
 
 from tongban_certificates import identifier, pages, store
-from tongban_certificates.handlers import Items
 from tongban_certificates.store import CertificateRow
 from tongban_certificates.verification import MESSAGES, CertificateVerifier, Outcome
 
@@ -89,14 +89,14 @@ class Desk:
     """What the routes need."""
 
     pool: Pool
-    items: Items
+    shelf: Shelf
     verifier: CertificateVerifier
     checks: asyncio.Semaphore
 
 
-def make_app(pool: Pool, items: Items, verifier: CertificateVerifier) -> FastAPI:
+def make_app(pool: Pool, shelf: Shelf, verifier: CertificateVerifier) -> FastAPI:
     app = FastAPI(title="通办 电子证照 Tongban certificates", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.desk = Desk(pool, items, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
+    app.state.desk = Desk(pool, shelf, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
     app.include_router(router)
     documentation.install(app)
     return app
@@ -124,7 +124,7 @@ async def certificate(request: Request, number: str, caller: Annotated[Caller, D
         row = await _find(connection, number)
         if row is None or not _may_see(caller, row):
             raise _unknown()
-        title, issuer = await _names(connection, desk.items, row)
+        title, issuer = await _names(connection, desk.shelf, row)
     return Certificate(
         number=row.number,
         application=str(row.application),
@@ -173,7 +173,7 @@ async def verify_number(request: Request, number: str) -> Response:
     desk = _desk(request)
     async with desk.pool.acquire() as connection:
         row = await _find(connection, number)
-        found = None if row is None else await _public(connection, desk.items, row)
+        found = None if row is None else await _public(connection, desk.shelf, row)
     if _wants_json(request):
         if found is None:
             raise _unknown()
@@ -205,7 +205,7 @@ async def verify_file(request: Request) -> Response:
     if outcome == "valid":
         async with desk.pool.acquire() as connection:
             row = await store.certificate_by_sha256(connection, checked.sha256)
-            found = None if row is None else await _public(connection, desk.items, row)
+            found = None if row is None else await _public(connection, desk.shelf, row)
         if found is None:
             outcome = "not_registered"
     message = MESSAGES[outcome]
@@ -248,17 +248,17 @@ async def _find(tx: Tx, number: str) -> CertificateRow | None:
         return None
 
 
-async def _names(tx: Tx, items: Items, row: CertificateRow) -> tuple[Name, Name]:
-    item = (await items.find(tx, [row.item]))[row.item]
-    issuer = (await store.departments(tx))[row.issuer]
+async def _names(tx: Tx, shelf: Shelf, row: CertificateRow) -> tuple[Name, Name]:
+    item = (await shelf.items(tx, [row.item]))[row.item]
+    issuer = (await shelf.departments(tx))[row.issuer]
     title = item.certificate.name
     return Name(zh=title.zh, en=title.en), Name(zh=issuer.name_zh, en=issuer.name_en)
 
 
-async def _public(tx: Tx, items: Items, row: CertificateRow) -> PublicCertificate | None:
+async def _public(tx: Tx, shelf: Shelf, row: CertificateRow) -> PublicCertificate | None:
     if row.state != "issued" or row.issued_at is None or row.sha256 is None or row.holder_shown is None:
         return None
-    title, issuer = await _names(tx, items, row)
+    title, issuer = await _names(tx, shelf, row)
     return PublicCertificate(
         number=row.number,
         title=title,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from tongban_catalog.department import Department
 from tongban_catalog.item import Item
 
 from tongban_certificates.document import Bilingual, CertificateContent, DecisionLine
 from tongban_certificates.domain import CHINA, CaseFacts, DueCertificate
-from tongban_certificates.store import Department
 
 HOLDER_FIELDS: Final = ("company_name", "applicant_name")
 """The answers that name the holder, in order of preference."""

@@ -1,55 +1,38 @@
 """What the certificates service does with the facts it hears."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from tongban_catalog.item import Item
+from tongban_catalog.department import Department
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
+from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
-from tongban_schemas.types import ItemRef
 
 from tongban_certificates import identifier, store
 from tongban_certificates.domain import CHINA, FACTS, CaseFacts, DueCertificate, decide, gather
-from tongban_certificates.store import Department, NewCertificate
-
-
-class Items:
-    """The items of the catalogue, compiled once each: published versions never change."""
-
-    def __init__(self) -> None:
-        self._items: dict[ItemRef, Item] = {}
-
-    async def find(self, tx: Tx, refs: Iterable[ItemRef]) -> Mapping[ItemRef, Item]:
-        """The items that the catalogue has told; others are absent."""
-        wanted = set(refs)
-        missing = wanted - self._items.keys()
-        if missing:
-            for ref, definition in (await store.item_definitions(tx, missing)).items():
-                self._items[ref] = Item.from_definition(definition)
-        return {ref: self._items[ref] for ref in wanted & self._items.keys()}
+from tongban_certificates.store import NewCertificate
 
 
 @dataclass(frozen=True, slots=True)
 class _Touched:
-    """A case that may have to change: its facts, and the trace that touched it."""
+    """A case that may have to change, and what is known of it."""
 
+    case: Case
     facts: CaseFacts
-    correlation_id: UUID
-    traceparent: str | None
 
 
 class CertificateHandlers:
     """The handlers and what they share. ``issuers`` are the issuing bodies that this deployment serves."""
 
-    def __init__(self, items: Items, clock: Clock, issuers: Collection[str]) -> None:
-        self._items = items
+    def __init__(self, shelf: Shelf, clock: Clock, issuers: Collection[str]) -> None:
+        self._shelf = shelf
         self._clock = clock
         self._issuers = frozenset(issuers)
 
@@ -62,14 +45,7 @@ class CertificateHandlers:
             replay=Replay.SAFE,
             description=self.on_case_facts.__doc__,
         )
-        registry.add(
-            self.on_catalogue,
-            ItemPublished,
-            DepartmentRegistered,
-            name="catalogue",
-            replay=Replay.SAFE,
-            description=self.on_catalogue.__doc__,
-        )
+        self._shelf.register(registry, models=FACTS, resume=self._settle)
         return registry
 
     async def on_case_facts(self, tx: Tx, events: Sequence[Event]) -> Outcome:
@@ -78,56 +54,32 @@ class CertificateHandlers:
         Duplicates: facts are a set, and there is one certificate per application and kind.
         Failure: a case whose item or issuing body is not known yet waits for the catalogue.
         """
-        await store.hold_catalogue(tx)
-        cases = await facts.absorb(tx, events, FACTS)
-        await self._settle(tx, {case.subject: (case.facts, case.cause.traceparent) for case in cases})
+        await self._settle(tx, await facts.absorb(tx, events, FACTS))
         return Done()
 
-    async def on_catalogue(self, tx: Tx, events: Sequence[Event]) -> Outcome:
-        """Keeps items and departments; decides the cases that waited for them.
-
-        Duplicates: the same version or department again changes nothing.
-        Failure: a definition that is no item parks its entry.
-        """
-        await store.open_catalogue(tx)
-        items = [(event.data.item, event.data.definition) for event in events if isinstance(event.data, ItemPublished)]
-        for _, definition in items:
-            Item.from_definition(definition)
-        await store.put_items(tx, items)
-        registered = [event.data for event in events if isinstance(event.data, DepartmentRegistered)]
-        await store.put_departments(tx, [Department(d.department, d.uscc, d.name_zh, d.name_en) for d in registered])
-        waiting = await store.waiting_cases(tx)
-        if waiting:
-            await facts.lock(tx, waiting)
-            known = await facts.recall(tx, waiting, FACTS)
-            await self._settle(tx, {subject: (found, None) for subject, found in known.items()})
-        return Done()
-
-    async def _settle(self, tx: Tx, cases: Mapping[str, tuple[Sequence[Event], str | None]]) -> None:
+    async def _settle(self, tx: Tx, cases: Sequence[Case]) -> None:
         """Brings the certificates of locked cases in line with their facts."""
         touched: dict[UUID, _Touched] = {}
-        for subject, (found, traceparent) in cases.items():
-            gathered = gather(found)
+        for case in cases:
+            gathered = gather(case.facts)
             if gathered is not None and gathered.grants:
-                touched[UUID(subject)] = _Touched(gathered, found[0].correlationid, traceparent)
+                touched[UUID(case.subject)] = _Touched(case, gathered)
         if not touched:
             return
-        items = await self._items.find(tx, (case.facts.item for case in touched.values()))
-        departments = await store.departments(tx)
-        waiting: set[UUID] = set()
+        items = await self._shelf.items_for(tx, [(one.case, one.facts.item) for one in touched.values()])
+        usual = {application: items[one.facts.item] for application, one in touched.items() if one.facts.item in items}
+        departments = await self._shelf.departments_for(
+            tx, [(touched[application].case, item.certificate.issuer) for application, item in usual.items()]
+        )
         due: dict[UUID, DueCertificate] = {}
-        for application, case in touched.items():
-            item = items.get(case.facts.item)
-            if item is None or item.certificate.issuer not in departments:
-                waiting.add(application)
-            elif item.certificate.issuer in self._issuers:
-                decision = decide(case.facts, item)
+        for application, item in usual.items():
+            if item.certificate.issuer in departments and item.certificate.issuer in self._issuers:
+                decision = decide(touched[application].facts, item)
                 if decision is not None:
                     due[application] = decision
-        await store.set_waiting(tx, waiting, touched.keys() - waiting)
         known = await store.known_certificates(tx, touched)
         existing = {application for application, _ in known}
-        await store.change_state(tx, existing - due.keys() - waiting, "due", "cancelled")
+        await store.change_state(tx, existing - due.keys(), "due", "cancelled")
         await store.change_state(tx, existing & due.keys(), "cancelled", "due")
         fresh = {
             application: decision for application, decision in due.items() if (application, decision.kind) not in known
@@ -149,24 +101,24 @@ class CertificateHandlers:
             serials = await store.draw_serials(tx, issuer, year, len(applications))
             in_order = sorted(applications, key=lambda application: (fresh[application].decided_at, application))
             for serial, application in zip(serials, in_order, strict=True):
-                due, case = fresh[application], touched[application]
+                due = fresh[application]
                 number = identifier.build(due.kind, departments[issuer].uscc, f"{year}{serial:07d}")
-                certificates.append(_new(application, due, case, str(number)))
+                certificates.append(_new(application, due, touched[application], str(number)))
         if certificates:
             await store.add_due(tx, certificates, self._clock.now())
 
 
-def _new(application: UUID, due: DueCertificate, case: _Touched, number: str) -> NewCertificate:
+def _new(application: UUID, due: DueCertificate, touched: _Touched, number: str) -> NewCertificate:
     return NewCertificate(
         application=application,
         kind=due.kind,
         number=number,
         issuer=due.issuer,
-        item=case.facts.item,
-        applicant=case.facts.applicant,
+        item=touched.facts.item,
+        applicant=touched.facts.applicant,
         departments=sorted({grant.department for grant in due.grants}),
         decided_at=due.decided_at,
-        correlation_id=case.correlation_id,
+        correlation_id=touched.case.facts[0].correlationid,
         causation_id=due.grants[-1].event,
-        traceparent=case.traceparent,
+        traceparent=touched.case.cause.traceparent,
     )

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from tongban_catalog.department import Department
 from tongban_catalog.item import Item
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts, logs, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
@@ -22,9 +24,8 @@ from tongban_certificates import store
 from tongban_certificates.assembly import NoHolderError, UnknownDepartmentError, assemble
 from tongban_certificates.document import CertificateRenderer, MissingGlyphError
 from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, decide, gather
-from tongban_certificates.handlers import Items
 from tongban_certificates.signing import CertificateSigner
-from tongban_certificates.store import CertificateRow, Department, Failure, IssuedFile
+from tongban_certificates.store import CertificateRow, Failure, IssuedFile
 
 REASON: Final = "签发电子证照 Certificate issued"
 
@@ -77,11 +78,11 @@ class IssuingWorker:
     """Makes due certificates as they come. Several may run at once: each takes cases that no other holds."""
 
     def __init__(
-        self, *, pool: Pool, clock: Clock, items: Items, press: Press, batch: int, parallel: int, heartbeat: Heartbeat
+        self, *, pool: Pool, clock: Clock, shelf: Shelf, press: Press, batch: int, parallel: int, heartbeat: Heartbeat
     ) -> None:
         self._pool = pool
         self._clock = clock
-        self._items = items
+        self._shelf = shelf
         self._press = press
         self._batch = batch
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="issuing")
@@ -117,8 +118,8 @@ class IssuingWorker:
             if not rows:
                 return 0
             known = await facts.recall(tx, (row.application for row in rows), FACTS)
-            items = await self._items.find(tx, (row.item for row in rows))
-            departments = await store.departments(tx)
+            items = await self._shelf.items(tx, (row.item for row in rows))
+            departments = await self._shelf.departments(tx)
             made = await asyncio.gather(
                 *(self._make(row, known[str(row.application)], items[row.item], departments, now) for row in rows)
             )

@@ -1,29 +1,16 @@
 """All SQL of the certificates service. Functions take the caller's transaction and never commit."""
 
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from tongban_runtime.database import Tx
-from tongban_schemas.types import ItemRef, JsonObject
+from tongban_schemas.types import ItemRef
 
 State = Literal["due", "issued", "cancelled"]
 Failure = Literal["missing_glyph", "unknown_department", "no_holder", "seal_broken", "not_made"]
-
-_CATALOGUE_LOCK = 7_236_811_004_601
-
-
-@dataclass(frozen=True, slots=True)
-class Department:
-    """A department as the catalogue registers it."""
-
-    id: str
-    uscc: str
-    name_zh: str
-    name_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,65 +80,6 @@ def _row(row: Any) -> CertificateRow:
         sha256=row["sha256"],
         holder_shown=row["holder_shown"],
     )
-
-
-async def hold_catalogue(tx: Tx) -> None:
-    """Keeps the catalogue as it is until the transaction ends. Taken before any subject is locked."""
-    await tx.execute("SELECT pg_advisory_xact_lock_shared($1)", _CATALOGUE_LOCK)
-
-
-async def open_catalogue(tx: Tx) -> None:
-    """Waits until nobody holds the catalogue, and lets nobody hold it until the transaction ends."""
-    await tx.execute("SELECT pg_advisory_xact_lock($1)", _CATALOGUE_LOCK)
-
-
-async def put_items(tx: Tx, items: Iterable[tuple[ItemRef, JsonObject]]) -> None:
-    """Stores item versions; one that is there stays as it is, for published versions never change."""
-    await tx.executemany(
-        "INSERT INTO catalog_item (code, version, definition) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        [(ref.code, ref.version, json.dumps(definition, ensure_ascii=False)) for ref, definition in items],
-    )
-
-
-async def put_departments(tx: Tx, departments: Iterable[Department]) -> None:
-    await tx.executemany(
-        """
-        INSERT INTO department (id, uscc, name_zh, name_en) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET uscc = $2, name_zh = $3, name_en = $4
-        """,
-        [(department.id, department.uscc, department.name_zh, department.name_en) for department in departments],
-    )
-
-
-async def item_definitions(tx: Tx, refs: Collection[ItemRef]) -> dict[ItemRef, JsonObject]:
-    """The definitions of the items that the catalogue has told."""
-    rows = await tx.fetch(
-        """
-        SELECT code, version, definition FROM catalog_item
-        JOIN unnest($1::text[], $2::int[]) AS wanted(code, version) USING (code, version)
-        """,
-        [ref.code for ref in refs],
-        [ref.version for ref in refs],
-    )
-    return {ItemRef(code=row["code"], version=row["version"]): json.loads(row["definition"]) for row in rows}
-
-
-async def departments(tx: Tx) -> dict[str, Department]:
-    rows = await tx.fetch("SELECT id, uscc, name_zh, name_en FROM department")
-    return {row["id"]: Department(*row) for row in rows}
-
-
-async def waiting_cases(tx: Tx) -> list[UUID]:
-    """The cases that wait for the catalogue."""
-    return [row["application"] for row in await tx.fetch("SELECT application FROM waiting_case ORDER BY application")]
-
-
-async def set_waiting(tx: Tx, waiting: Collection[UUID], settled: Collection[UUID]) -> None:
-    """Marks the ``waiting`` cases as such, and the ``settled`` ones as waiting no longer."""
-    if waiting:
-        await tx.execute("INSERT INTO waiting_case SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING", list(waiting))
-    if settled:
-        await tx.execute("DELETE FROM waiting_case WHERE application = ANY($1)", list(settled))
 
 
 async def known_certificates(tx: Tx, applications: Collection[UUID]) -> dict[tuple[UUID, str], State]:

@@ -56,6 +56,7 @@ class Verification:
     outcome: Outcome
     sha256: str
 
+
 class CertificateVerifier:
     """Checks uploaded files against one CA certificate. Fetches nothing."""
 

@@ -2,13 +2,14 @@
 
 import asyncio
 
+from tongban_catalog.shelf import Shelf
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Parts, Runtime
 
 from tongban_certificates.api import make_app
 from tongban_certificates.credentials import load_credentials
 from tongban_certificates.document import CertificateRenderer
-from tongban_certificates.handlers import CertificateHandlers, Items
+from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
 from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.signing import CertificateSigner
@@ -22,13 +23,13 @@ async def wire(runtime: Runtime) -> Parts:
     credentials = await asyncio.to_thread(load_credentials, settings.signing_dir)
     renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
     press = Press(renderer, CertificateSigner(credentials), runtime.sealer, settings.verify_url)
-    items = Items()
+    shelf = Shelf()
 
     def issuer(heartbeat: Heartbeat) -> IssuingWorker:
         return IssuingWorker(
             pool=runtime.pool,
             clock=runtime.clock,
-            items=items,
+            shelf=shelf,
             press=press,
             batch=settings.issue_batch,
             parallel=settings.issue_parallel,
@@ -36,7 +37,7 @@ async def wire(runtime: Runtime) -> Parts:
         )
 
     return Parts(
-        app=make_app(runtime.pool, items, CertificateVerifier(credentials.ca)),
-        registry=CertificateHandlers(items, runtime.clock, settings.certificates_issuers).registry(),
+        app=make_app(runtime.pool, shelf, CertificateVerifier(credentials.ca)),
+        registry=CertificateHandlers(shelf, runtime.clock, settings.certificates_issuers).registry(),
         workers={"issuer": issuer},
     )

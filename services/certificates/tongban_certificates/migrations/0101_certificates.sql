@@ -1,23 +1,4 @@
 -- migrate:up
-CREATE TABLE catalog_item (
-    code text NOT NULL,
-    version integer NOT NULL,
-    definition jsonb NOT NULL,
-    PRIMARY KEY (code, version)
-);
-
-CREATE TABLE department (
-    id text PRIMARY KEY,
-    uscc text NOT NULL,
-    name_zh text NOT NULL,
-    name_en text NOT NULL
-);
-
-CREATE TABLE waiting_case (
-    application uuid PRIMARY KEY
-);
-COMMENT ON TABLE waiting_case IS 'Cases whose item or issuing body the catalogue has not told yet.';
-
 CREATE TABLE serial_counter (
     issuer text NOT NULL,
     year integer NOT NULL,
@@ -58,4 +39,4 @@ CREATE TABLE certificate_file (
 ALTER TABLE certificate_file ALTER COLUMN pdf SET STORAGE EXTERNAL;
 
 -- migrate:down
-DROP TABLE certificate_file, certificate, serial_counter, waiting_case, department, catalog_item;
+DROP TABLE certificate_file, certificate, serial_counter;
