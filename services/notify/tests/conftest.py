@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from tongban_catalog.shelf import Shelf
 from tongban_notify.handlers import registry
 from tongban_runtime.database import Pool, create_pool
 from tongban_runtime.testing.clock import FakeClock
@@ -34,7 +35,7 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def informed_pool(pool: Pool, clock: FakeClock) -> Pool:
     """The database after the catalogue has told its names."""
-    handler = registry(clock).handler_of(catalog()[0].type)
+    handler = registry(Shelf(), clock).handler_of(catalog()[0].type)
     async with pool.acquire() as tx, tx.transaction():
         await handler.function(tx, catalog())
     return pool

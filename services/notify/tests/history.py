@@ -23,10 +23,12 @@ MORNING = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 SEAL_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SEALER = Sealer(SEAL_KEY)
 SEALED_NOTE = "s1.Zm9yLWRlbW8tb25seS1ub3QtYS1yZWFsLXNlYWxlZC12YWx1ZQ"
+_OFFICER = {"by": "officer"}
 DEFINITION: JsonObject = {
     "code": ITEM.code,
     "version": ITEM.version,
     "name": {"zh": "企业投资项目审批", "en": "Enterprise investment project"},
+    "summary": {"zh": "企业投资项目并联审批", "en": "Joint approval of an investment project"},
     "form": {
         "properties": {
             "project_name": {"type": "string", "title": "项目名称", "x-title-en": "Project name"},
@@ -34,10 +36,24 @@ DEFINITION: JsonObject = {
         }
     },
     "steps": [
-        {"id": "LAND1", "name": {"zh": "用地预审", "en": "Land pre-examination"}, "department": "land"},
-        {"id": "FIRE1", "name": {"zh": "消防设计审查", "en": "Fire design review"}, "department": "housing"},
+        {
+            "id": "LAND1",
+            "name": {"zh": "用地预审", "en": "Land pre-examination"},
+            "department": "land",
+            "decide": _OFFICER,
+        },
+        {
+            "id": "FIRE1",
+            "name": {"zh": "消防设计审查", "en": "Fire design review"},
+            "department": "housing",
+            "decide": _OFFICER,
+        },
     ],
-    "certificate": {"name": {"zh": "建筑工程施工许可证", "en": "Construction permit"}},
+    "certificate": {
+        "kind": "11990000000000019A001",
+        "issuer": "administrative-approval",
+        "name": {"zh": "建筑工程施工许可证", "en": "Construction permit"},
+    },
 }
 _NAMES = {
     "natural-resources": ("自然资源局", "Natural Resources Bureau"),

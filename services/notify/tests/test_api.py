@@ -7,6 +7,7 @@ import httpx
 import pytest
 from joserfc.jwk import KeySet, OKPKey
 from pydantic import SecretStr
+from tongban_catalog.shelf import Shelf
 from tongban_local.tokens import Role, TokenRequest, sign
 from tongban_notify.handlers import registry
 from tongban_notify.settings import Settings
@@ -57,7 +58,7 @@ async def case(informed_pool: Pool, clock: FakeClock) -> str:
     case = str(uuid4())
     events = [*whole_case(case), submitted(str(uuid4()), person=UUID(int=5))]
     async with informed_pool.acquire() as tx, tx.transaction():
-        await registry(clock).handler_of(events[0].type).function(tx, events)
+        await registry(Shelf(), clock).handler_of(events[0].type).function(tx, events)
     return case
 
 

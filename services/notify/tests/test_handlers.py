@@ -1,21 +1,20 @@
 """The handlers against a real database: however facts arrive, the same messages are owed, once."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from tongban_catalog.shelf import Shelf
 from tongban_notify.domain import MODELS, owed
 from tongban_notify.handlers import registry
 from tongban_runtime.database import Pool, create_pool
-from tongban_runtime.outcome import Done, Park
+from tongban_runtime.outcome import Done
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Effects, effects
 from tongban_schemas.envelope import Event
-from tongban_schemas.events.catalog import ItemPublished
 
 from .conftest import MakeDatabase
-from .history import ADDRESS, DEFINITION, ITEM, catalog, whole_case
+from .history import ADDRESS, catalog, whole_case
 
 CASES = [str(uuid4()) for _ in range(4)]
 HISTORY = [*catalog(), *(event for case in CASES for event in whole_case(case))]
@@ -30,7 +29,7 @@ async def test_arrival_changes_no_effect(database: MakeDatabase, clock: FakeCloc
     written: list[dict[UUID, str]] = []
     for seed, arrival in enumerate(ARRIVALS):
         pool = await create_pool(await database("tongban_notify"), 4)
-        published.append(await effects(pool, registry(clock), HISTORY, arrival, clock, seed))
+        published.append(await effects(pool, registry(Shelf(), clock), HISTORY, arrival, clock, seed))
         written.append(await states(pool))
         await pool.close()
     assert all(found == published[0] for found in published)
@@ -49,7 +48,7 @@ async def test_nothing_personal_is_kept_in_the_clear(informed_pool: Pool, clock:
 
 
 async def handle(pool: Pool, clock: FakeClock, events: list[Event]) -> None:
-    handler = registry(clock).handler_of(events[0].type)
+    handler = registry(Shelf(), clock).handler_of(events[0].type)
     async with pool.acquire() as tx, tx.transaction():
         assert await handler.function(tx, events) == Done()
 
@@ -86,23 +85,6 @@ async def test_the_database_refuses_a_second_final_state(informed_pool: Pool, cl
         await informed_pool.execute(f"UPDATE notification SET {change} WHERE channel = 'inbox'")  # noqa: S608 - from the list above
 
 
-async def test_an_item_without_names_is_parked(pool: Pool, clock: FakeClock) -> None:
-    definition = {key: value for key, value in DEFINITION.items() if key != "certificate"}
-    event = catalog()[0]
-    broken = Event(
-        id=event.id,
-        source=event.source,
-        subject=event.subject,
-        time=event.time,
-        correlationid=event.correlationid,
-        data=ItemPublished(item=ITEM, definition=definition),
-    )
-    async with pool.acquire() as tx, tx.transaction():
-        outcome: Any = await registry(clock).handler_of(event.type).function(tx, [broken])
-    assert isinstance(outcome, Park)
-    assert outcome.reason == "rule_violated"
-
-
 def test_every_fact_has_the_handler_that_keeps_facts(clock: FakeClock) -> None:
-    handlers = registry(clock)
+    handlers = registry(Shelf(), clock)
     assert {handlers.handler_of(kind).name for kind in MODELS} == {"case"}

@@ -10,20 +10,24 @@ from importlib import resources
 from uuid import UUID
 
 import pytest
+from tongban_catalog.department import Department
+from tongban_catalog.form import Text
+from tongban_catalog.item import Item
 from tongban_notify.domain import Kind, Notification, owed
 from tongban_notify.letters import KINDS, LANGUAGES, Letters
 from tongban_notify.mail import AddressUnusableError, compose, message_id, parse_address
-from tongban_notify.names import News, Text, item_names, tell
-from tongban_schemas.types import JsonObject, Language
+from tongban_notify.names import News, tell
+from tongban_schemas.types import Language
 
-from .history import DEFINITION, ITEM, MORNING, whole_case
+from .history import DEFINITION, MORNING, whole_case
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
 LETTERS = Letters("https://portal.example/")
+ITEM = Item.from_definition(DEFINITION)
 NOTIFICATIONS: dict[Kind, Notification] = {one.kind: one for one in owed(whole_case(CASE))}
 
 
-def news(kind: Kind, names: JsonObject | None = None, department: str = "自然资源局") -> News:
+def news(kind: Kind, department: str = "自然资源局") -> News:
     one = NOTIFICATIONS[kind]
     return tell(
         kind=kind,
@@ -33,8 +37,10 @@ def news(kind: Kind, names: JsonObject | None = None, department: str = "自然�
         department=one.department,
         fields=one.fields,
         item_code=ITEM.code,
-        names=names or item_names(DEFINITION),
-        department_name=None if one.department is None else Text(department, "Natural Resources Bureau"),
+        item=ITEM,
+        body=None
+        if one.department is None
+        else Department(one.department, "11990000000000019A", department, "Natural Resources Bureau"),
     )
 
 
@@ -187,8 +193,8 @@ def test_unknown_names_are_shown_by_code_and_marked() -> None:
         department="natural-resources",
         fields=(),
         item_code=ITEM.code,
-        names=None,
-        department_name=None,
+        item=None,
+        body=None,
     )
     assert not told.complete
     assert LETTERS.write(told).zh.happened == "natural-resources已批准“LAND1”。"

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+from tongban_catalog.shelf import Shelf
 from tongban_local import tokens
 from tongban_notify.handlers import registry
 from tongban_runtime.database import Pool
@@ -44,7 +45,7 @@ async def test_killed_between_250_and_commit_the_mail_is_in_the_mailbox_once(
     settings = environment(dsn, post_office.port, secrets)
     event = submitted(str(uuid4()))
     async with informed_pool.acquire() as tx, tx.transaction():
-        await registry(clock).handler_of(event.type).function(tx, [event])
+        await registry(Shelf(), clock).handler_of(event.type).function(tx, [event])
 
     first = await start(settings)
 

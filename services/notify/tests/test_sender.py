@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from tongban_catalog.shelf import Shelf
 from tongban_notify.domain import RetryPolicy
 from tongban_notify.handlers import registry
 from tongban_notify.letters import Letters
@@ -30,6 +31,7 @@ LONGEST = timedelta(minutes=30)
 def make_sender(pool: Pool, clock: FakeClock, port: int, *, batch: int = 50, connections: int = 2) -> Sender:
     return Sender(
         pool=pool,
+        shelf=Shelf(),
         clock=clock,
         sealer=SEALER,
         letters=Letters("https://portal.example"),
@@ -51,7 +53,7 @@ async def sender(informed_pool: Pool, clock: FakeClock, post_office: PostOffice)
 
 
 async def tell(pool: Pool, clock: FakeClock, *events: Event) -> None:
-    handler = registry(clock).handler_of(events[0].type)
+    handler = registry(Shelf(), clock).handler_of(events[0].type)
     async with pool.acquire() as tx, tx.transaction():
         await handler.function(tx, events)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import BaseModel, Field
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import documentation
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.problems import Problem
@@ -58,7 +59,7 @@ async def messages(
     letters: Letters = request.app.state.letters
     place = None if before is None else _place(before)
     async with runtime.pool.acquire() as connection:
-        found = await store.messages(connection, caller.id, place, limit + 1)
+        found = await store.messages(connection, request.app.state.shelf, caller.id, place, limit + 1)
     shown = found[:limit]
     return InboxPage(
         messages=[_shown(message, letters) for message in shown],
@@ -76,11 +77,12 @@ async def read(request: Request, message: UUID, caller: Annotated[Caller, Depend
         raise Problem(404, "message-not-found", "没有这条消息。", "You have no such message.")
 
 
-def create_app(letters: Letters) -> FastAPI:
+def create_app(letters: Letters, shelf: Shelf) -> FastAPI:
     app = FastAPI(title="通办消息 Tongban messages", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router)
     documentation.install(app)
     app.state.letters = letters
+    app.state.shelf = shelf
     return app
 
 

@@ -10,10 +10,11 @@ from datetime import timedelta, timezone
 from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from tongban_catalog.form import Text
 from tongban_schemas.types import Language
 
 from tongban_notify.domain import Kind
-from tongban_notify.names import News, Text
+from tongban_notify.names import News
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LANGUAGES: tuple[Language, ...] = get_args(Language)

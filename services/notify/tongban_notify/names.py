@@ -1,22 +1,14 @@
 """The words that people know things by, taken from the catalogue. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from tongban_schemas.types import JsonObject
+from tongban_catalog.department import Department
+from tongban_catalog.form import Text
+from tongban_catalog.item import Item
 
 from tongban_notify.domain import Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The same words in Chinese and in English."""
-
-    zh: str
-    en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +26,6 @@ class News:
     complete: bool
 
 
-def item_names(definition: Mapping[str, Any]) -> JsonObject:
-    """The names in an item's definition: of itself, its certificate, its steps and its form's fields.
-
-    Raises `KeyError` when the definition lacks one.
-    """
-    properties: Mapping[str, Mapping[str, str]] = definition["form"].get("properties", {})
-    return {
-        "name": definition["name"],
-        "certificate": definition["certificate"]["name"],
-        "steps": {step["id"]: step["name"] for step in definition["steps"]},
-        "fields": {
-            name: {"zh": field.get("title", name), "en": field.get("x-title-en", name)}
-            for name, field in properties.items()
-        },
-    }
-
-
 def tell(
     *,
     kind: Kind,
@@ -60,25 +35,25 @@ def tell(
     department: str | None,
     fields: tuple[str, ...],
     item_code: str,
-    names: Mapping[str, Any] | None,
-    department_name: Text | None,
+    item: Item | None,
+    body: Department | None,
 ) -> News:
-    """The news in words. A name that is not known yet is shown by its code, and ``complete`` is then False."""
-    known = names or {}
-    steps: Mapping[str, Any] = known.get("steps", {})
-    labels: Mapping[str, Any] = known.get("fields", {})
+    """The news in words. ``item`` and ``body`` (the department) are None while the catalogue has not told of them.
+
+    A name that is not known yet is shown by its code, and ``complete`` is then False.
+    """
     return News(
         kind=kind,
         application=application,
         happened_at=happened_at,
-        item=_text(known.get("name"), item_code),
-        certificate=_text(known.get("certificate"), item_code),
-        step=_text(steps.get(step or ""), step or ""),
-        department=department_name or Text(department or "", department or ""),
-        fields=tuple(_text(labels.get(name), name) for name in fields),
-        complete=names is not None and (department is None or department_name is not None),
+        item=_code(item_code) if item is None else item.name,
+        certificate=_code(item_code) if item is None else item.certificate.name,
+        step=item.step(step).name if item is not None and step and item.has_step(step) else _code(step),
+        department=_code(department) if body is None else body.name,
+        fields=tuple(_code(name) if item is None else item.form.label(name) for name in fields),
+        complete=item is not None and (department is None or body is not None),
     )
 
 
-def _text(value: Mapping[str, str] | None, code: str) -> Text:
-    return Text(code, code) if value is None else Text(value["zh"], value["en"])
+def _code(code: str | None) -> Text:
+    return Text(code or "", code or "")

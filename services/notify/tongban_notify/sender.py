@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts, logs, outbox, telemetry
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
@@ -62,6 +63,7 @@ class Sender:
         self,
         *,
         pool: Pool,
+        shelf: Shelf,
         clock: Clock,
         sealer: Sealer,
         letters: Letters,
@@ -74,6 +76,7 @@ class Sender:
         rng: random.Random,
     ) -> None:
         self._pool = pool
+        self._shelf = shelf
         self._clock = clock
         self._sealer = sealer
         self._letters = letters
@@ -122,7 +125,7 @@ class Sender:
     async def round(self) -> Round:
         """Settles the mails that are due, as many as a batch holds. Raises the database's errors."""
         async with self._pool.acquire() as tx, tx.transaction():
-            due = await store.take_due(tx, self._clock.now(), self._batch)
+            due = await store.take_due(tx, self._shelf, self._clock.now(), self._batch)
             if not due:
                 return Round()
             tries = _Tries(deque(due))

@@ -7,26 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tongban_catalog.shelf import Shelf
 from tongban_runtime.database import Tx
-from tongban_schemas.types import ItemRef, JsonObject, Language
+from tongban_schemas.types import ItemRef, Language
 
 from tongban_notify.domain import FailureReason, Notification, Owed, final_event_id
-from tongban_notify.names import News, Text, tell
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedItem:
-    item: ItemRef
-    names: JsonObject
-    published_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedDepartment:
-    id: str
-    name_zh: str
-    name_en: str
-    registered_at: datetime
+from tongban_notify.names import News, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +48,9 @@ class Message:
 
 
 _TOLD = """
-    SELECT n.*, r.language, r.sealed_email, r.item_code, i.names::text AS names, d.name_zh, d.name_en
-    FROM notification n
-    JOIN recipient r ON r.application = n.application
-    LEFT JOIN item i ON i.code = r.item_code AND i.version = r.item_version
-    LEFT JOIN department d ON d.id = n.department
+    SELECT n.*, r.language, r.sealed_email, r.item_code, r.item_version
+    FROM notification n JOIN recipient r ON r.application = n.application
 """
-
-
-async def learn(tx: Tx, items: Sequence[LearnedItem], departments: Sequence[LearnedDepartment]) -> None:
-    """Keeps the names; each key at most once. An older publication than the one kept is left out."""
-    await tx.execute(
-        """
-        INSERT INTO item (code, version, names, published_at)
-        SELECT code, version, names::jsonb, at
-        FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[]) AS t(code, version, names, at)
-        ON CONFLICT (code, version) DO UPDATE SET names = excluded.names, published_at = excluded.published_at
-        WHERE item.published_at < excluded.published_at
-        """,
-        [item.item.code for item in items],
-        [item.item.version for item in items],
-        [json.dumps(item.names, ensure_ascii=False) for item in items],
-        [item.published_at for item in items],
-    )
-    await tx.execute(
-        """
-        INSERT INTO department (id, name_zh, name_en, registered_at)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-        ON CONFLICT (id) DO UPDATE
-            SET name_zh = excluded.name_zh, name_en = excluded.name_en, registered_at = excluded.registered_at
-        WHERE department.registered_at < excluded.registered_at
-        """,
-        [department.id for department in departments],
-        [department.name_zh for department in departments],
-        [department.name_en for department in departments],
-        [department.registered_at for department in departments],
-    )
 
 
 async def add(tx: Tx, cases: Sequence[Owed], now: datetime) -> set[UUID]:
@@ -156,13 +109,15 @@ async def add(tx: Tx, cases: Sequence[Owed], now: datetime) -> set[UUID]:
     return {row["id"] for row in fresh}
 
 
-async def take_due(tx: Tx, now: datetime, limit: int) -> list[Due]:
+async def take_due(tx: Tx, shelf: Shelf, now: datetime, limit: int) -> list[Due]:
     """The e-mails that are due, oldest first, locked until the transaction ends; what another sender holds is left out."""
     rows = await tx.fetch(
         _TOLD + " WHERE n.state = 'pending' AND n.due_at <= $1 ORDER BY n.due_at LIMIT $2 FOR UPDATE OF n SKIP LOCKED",
         now,
         limit,
     )
+    if not rows:
+        return []
     return [
         Due(
             notification=Notification(
@@ -177,14 +132,14 @@ async def take_due(tx: Tx, now: datetime, limit: int) -> list[Due]:
                 department=row["department"],
                 fields=tuple(row["fields"]),
             ),
-            news=_news(row),
+            news=news,
             language=row["language"],
             sealed_email=row["sealed_email"],
             created_at=row["created_at"],
             attempts=row["attempts"],
             traceparent=row["traceparent"],
         )
-        for row in rows
+        for row, news in zip(rows, await _news(tx, shelf, rows), strict=True)
     ]
 
 
@@ -219,7 +174,9 @@ async def postpone(tx: Tx, due_at: Mapping[UUID, datetime]) -> None:
     )
 
 
-async def messages(tx: Tx, person: UUID, before: tuple[datetime, UUID] | None, limit: int) -> list[Message]:
+async def messages(
+    tx: Tx, shelf: Shelf, person: UUID, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Message]:
     """In-site messages of a person, newest first, those after the place ``before``."""
     at, message_id = before or (None, None)
     rows = await tx.fetch(
@@ -234,7 +191,10 @@ async def messages(tx: Tx, person: UUID, before: tuple[datetime, UUID] | None, l
         message_id,
         limit,
     )
-    return [Message(row["id"], row["application"], _news(row), row["language"], row["read_at"]) for row in rows]
+    return [
+        Message(row["id"], row["application"], news, row["language"], row["read_at"])
+        for row, news in zip(rows, await _news(tx, shelf, rows), strict=True)
+    ]
 
 
 async def mark_read(tx: Tx, person: UUID, message: UUID, now: datetime) -> bool:
@@ -251,15 +211,21 @@ async def mark_read(tx: Tx, person: UUID, message: UUID, now: datetime) -> bool:
     return found is True
 
 
-def _news(row: Any) -> News:
-    return tell(
-        kind=row["kind"],
-        application=row["application"],
-        happened_at=row["happened_at"],
-        step=row["step"],
-        department=row["department"],
-        fields=tuple(row["fields"]),
-        item_code=row["item_code"],
-        names=None if row["names"] is None else json.loads(row["names"]),
-        department_name=None if row["name_zh"] is None else Text(row["name_zh"], row["name_en"]),
-    )
+async def _news(tx: Tx, shelf: Shelf, rows: Sequence[Any]) -> list[News]:
+    refs = [ItemRef(code=row["item_code"], version=row["item_version"]) for row in rows]
+    items = await shelf.items(tx, refs)
+    departments = await shelf.departments(tx)
+    return [
+        tell(
+            kind=row["kind"],
+            application=row["application"],
+            happened_at=row["happened_at"],
+            step=row["step"],
+            department=row["department"],
+            fields=tuple(row["fields"]),
+            item_code=ref.code,
+            item=items.get(ref),
+            body=departments.get(row["department"]),
+        )
+        for row, ref in zip(rows, refs, strict=True)
+    ]

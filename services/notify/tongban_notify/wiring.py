@@ -2,6 +2,7 @@
 
 import random
 
+from tongban_catalog.shelf import Shelf
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Component, Parts, Runtime
 
@@ -30,11 +31,13 @@ async def wire(runtime: Runtime) -> Parts:
     settings = runtime.settings
     if not isinstance(settings, Settings):
         raise TypeError("notify is started with its own Settings")
+    shelf = Shelf()
     letters = Letters(settings.public_url)
 
     def sender(heartbeat: Heartbeat) -> Component:
         return Sender(
             pool=runtime.pool,
+            shelf=shelf,
             clock=runtime.clock,
             sealer=runtime.sealer,
             letters=letters,
@@ -47,4 +50,4 @@ async def wire(runtime: Runtime) -> Parts:
             rng=random.Random(),  # noqa: S311 - it spreads retries, it keeps no secret
         )
 
-    return Parts(app=create_app(letters), registry=registry(runtime.clock), workers={"sender": sender})
+    return Parts(app=create_app(letters, shelf), registry=registry(shelf, runtime.clock), workers={"sender": sender})

@@ -1,19 +1,4 @@
 -- migrate:up
-CREATE TABLE item (
-    code text NOT NULL,
-    version integer NOT NULL,
-    names jsonb NOT NULL,
-    published_at timestamptz NOT NULL,
-    PRIMARY KEY (code, version)
-);
-
-CREATE TABLE department (
-    id text PRIMARY KEY,
-    name_zh text NOT NULL,
-    name_en text NOT NULL,
-    registered_at timestamptz NOT NULL
-);
-
 CREATE TABLE recipient (
     application uuid PRIMARY KEY,
     person uuid NOT NULL,
@@ -62,5 +47,5 @@ CREATE TRIGGER notification_ends_once BEFORE UPDATE OF state, reason, final_even
     FOR EACH ROW WHEN (OLD.state <> 'pending') EXECUTE FUNCTION refuse_second_final_state();
 
 -- migrate:down
-DROP TABLE notification, recipient, department, item;
+DROP TABLE notification, recipient;
 DROP FUNCTION refuse_second_final_state();
