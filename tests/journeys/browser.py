@@ -105,7 +105,7 @@ class Page:
         found = await self.call("DOM.getOuterHTML", nodeId=await self._find(selector))
         return str(found["outerHTML"])
 
-    async def text_boxes(self) -> tuple[float, float]:
+    async def widths(self) -> tuple[float, float]:
         """Width of the window and of what the page holds, in CSS pixels: the second is larger when it scrolls sideways."""
         metrics = await self.call("Page.getLayoutMetrics")
         return float(metrics["cssLayoutViewport"]["clientWidth"]), float(metrics["cssContentSize"]["width"])
@@ -152,7 +152,6 @@ async def open_page() -> AsyncIterator[Page]:
             async with _connected(to_browser[1], from_browser[0]) as page:
                 await page.attach()
                 yield page
-                await page.call("Browser.close") if not page._session else None
         finally:
             if process.returncode is None:
                 process.terminate()

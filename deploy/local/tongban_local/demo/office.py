@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from tongban_local.people import Json, Officer
+from tongban_local.people import Officer
 
 THOUGHT = (0.3, 1.2)
 """Seconds that an officer thinks, at least and at most."""
@@ -16,22 +16,22 @@ _thoughts = random.SystemRandom()
 Result = TypeVar("Result")
 
 
-async def grant_everything(officer: Officer, application: UUID) -> None:
-    """Take and grant every task of the case that opens, until cancelled."""
+async def grant_everything(officer: Officer, application: UUID, thought: tuple[float, float] = THOUGHT) -> None:
+    """Take and grant every task of the case that opens, until cancelled. thought: seconds, at least and at most."""
     seen: set[str] = set()
     async with asyncio.TaskGroup() as group:
         while True:
             for task in await officer.tasks_of(application, "open"):
                 if task["step"] not in seen:
                     seen.add(task["step"])
-                    group.create_task(_grant(officer, application, task))
+                    group.create_task(_grant(officer, application, task["step"], thought))
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _grant(officer: Officer, application: UUID, task: Json) -> None:
-    await officer.act(application, task["step"], "take")
-    await asyncio.sleep(_thoughts.uniform(*THOUGHT))
-    await officer.act(application, task["step"], "grant")
+async def _grant(officer: Officer, application: UUID, step: str, thought: tuple[float, float]) -> None:
+    await officer.act(application, step, "take")
+    await asyncio.sleep(_thoughts.uniform(*thought))
+    await officer.act(application, step, "grant")
 
 
 async def alongside(work: Iterable[Coroutine[Any, Any, None]], wanted: Coroutine[Any, Any, Result]) -> Result:
