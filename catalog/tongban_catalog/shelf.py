@@ -65,7 +65,8 @@ class Shelf:
 
     async def item(self, tx: Tx | Pool, ref: ItemRef) -> Item | None:
         """One item, or None when the catalogue has not published it."""
-        return (await self.items(tx, [ref])).get(ref)
+        found = self._items.get(ref)
+        return found if found is not None else (await self.items(tx, [ref])).get(ref)
 
     async def newest(self, tx: Tx | Pool, code: str) -> Item | None:
         """The newest version of an item, or None. At most `FRESH_SECONDS` behind the database."""
