@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from tongban_intake import rebuild
 from tongban_intake.folding import consumer_of
 from tongban_intake.rebuild import Built, Comparison, build, compare_and_swap
@@ -104,9 +105,23 @@ async def test_an_application_whose_events_lie_in_two_partitions_is_whole(runtim
     others = [event for event in case if "approval" not in event.topic]
     await stream.send(others)
     home = await stream.partition_of(case[0])
-    await stream.send(approvals, partition=(home + 1) % 6)
+    await stream.send(approvals, partition=home - 1 if home else 5)
     async with working(runtime) as task:
         await until_folded(runtime, [case], task)
         comparison, _ = await compare(runtime, await rebuilt(runtime))
     assert comparison.equal
     assert await rows(runtime) == {UUID(case[0].subject): expected_row(case)}
+
+
+async def test_the_command_tells_and_swaps(
+    runtime: Runtime, stream: Stream, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = [finished_case() for _ in range(3)]
+    await stream.send(mixed(cases, seed=15))
+    async with working(runtime) as task:
+        await until_folded(runtime, cases, task)
+        assert await rebuild.command(runtime.settings, ["--swap"]) == 0
+    assert "已切换 swapped" in capsys.readouterr().out
+    assert await view.active_generation(runtime.pool) == 2
+    await runtime.pool.execute("DELETE FROM status_view")
+    assert await rebuild.command(runtime.settings, ["--patience", "0"]) == 1

@@ -11,10 +11,11 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import TopicPartition
 from joserfc.jwk import KeySet, OKPKey
 from tongban_intake.folding import FencedError, Folding, GapError
 from tongban_intake.store import generations, view
-from tongban_intake.view import FAUST_SETTINGS, LogTruncatedError, ViewWorker
+from tongban_intake.view import FAUST_SETTINGS, LogTruncatedError, ViewWorker, Waiting
 from tongban_runtime.outbox import MAX_BODY_BYTES
 from tongban_runtime.service import Runtime
 from tongban_schemas.envelope import Event, encode_body, encode_headers
@@ -208,3 +209,13 @@ async def test_two_workers_on_one_application_lose_nothing(runtime: Runtime) -> 
 
     await asyncio.gather(fold_all(approvals, 0), fold_all(applications, 1))
     assert await rows(runtime) == {UUID(case[0].subject): expected_row(approvals + applications)}
+
+
+def test_lag_is_no_fault_but_lag_without_progress_is() -> None:
+    waiting = Waiting()
+    place = TopicPartition("applications", 0)
+    assert waiting.longest({place: 5}, {place: 9}, now=0) == 0
+    assert waiting.longest({place: 6}, {place: 30}, now=50) == 0
+    assert waiting.longest({place: 6}, {place: 40}, now=90) == 40
+    assert waiting.longest({place: 40}, {place: 40}, now=100) == 0
+    assert waiting.longest({}, {place: 41}, now=101) == 0

@@ -21,7 +21,14 @@ from tongban_intake.store.view import Folded
 CONSUMER = "intake-view"
 
 Changes = dict[str, tuple[int, list[Fact]]]
-"""New facts by application, with the partition they came from."""
+"""New facts by application, with the lowest partition that any of them came from."""
+
+
+def note(changes: Changes, application: str, partition: int, fact: Fact) -> None:
+    """Adds a fact to the changes."""
+    lowest, facts = changes.get(application, (partition, []))
+    facts.append(fact)
+    changes[application] = (min(lowest, partition), facts)
 
 
 class GapError(Exception):
@@ -64,9 +71,10 @@ async def fold_changes(tx: Tx, generation: int, changes: Changes) -> None:
         stored = before.get(UUID(application))
         known = unpack(stored.facts) if stored is not None else {}
         changed = [merge(known, fact) for fact in facts]
-        if any(changed):
-            place = min(partition, stored.partition) if stored is not None else partition
-            folded.append(fold(application, place, known, stored.version if stored is not None else 0))
+        if stored is None:
+            folded.append(fold(application, partition, known, 0))
+        elif any(changed) or partition < stored.partition:
+            folded.append(fold(application, min(partition, stored.partition), known, stored.version))
     if folded:
         await view.save(tx, generation, folded)
 
@@ -147,7 +155,7 @@ class Folding:
             case Unreadable(reason=reason):
                 passed_over(message.topic, message, reason)
             case (application, fact):
-                changes.setdefault(application, (message.partition, []))[1].append(fact)
+                note(changes, application, message.partition, fact)
                 traceparent = dict(message.headers).get("ce_traceparent")
                 spans.append(
                     start_process_span(fact.data.TYPE, application, traceparent.decode() if traceparent else None)

@@ -30,6 +30,7 @@ from tongban_intake.folding import (
     consumer_of,
     fold,
     fold_changes,
+    note,
     passed_over,
 )
 from tongban_intake.group import Group
@@ -270,7 +271,7 @@ async def _advance_to(
         for record in records:
             match reader.read(record):
                 case (application, fact):
-                    changes.setdefault(application, (place.partition, []))[1].append(fact)
+                    note(changes, application, place.partition, fact)
         reached[place] = records[-1].offset + 1
     if changes:
         await fold_changes(tx, built.generation, changes)
