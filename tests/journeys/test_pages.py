@@ -51,6 +51,13 @@ async def test_signing_in_leads_back_to_the_status_page(system: System) -> None:
         assert "已办结" in page.text
         assert "施工许可证" in page.text
         assert system.number in page.text
+        assert "站内 17" in page.text
+        assert "邮件 3" in page.text
+        verification = await browser.get(f"{system.stack.url('certificates')}/verify/{system.number}")
+        link = re.search(r'href="(/v1/certificates/[^"]+/pdf)"', verification.text)
+        assert link is not None
+        held = await browser.get(f"{system.stack.url('certificates')}{link[1]}")
+        assert held.content.startswith(b"%PDF-")
         listed = await browser.get(f"{system.stack.url('intake')}/applications")
         assert str(system.application) in listed.text
         cookies = [cookie for cookie in browser.cookies.jar if cookie.has_nonstandard_attr("HttpOnly")]

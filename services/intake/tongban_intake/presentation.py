@@ -144,6 +144,8 @@ EVENT_NAMES: dict[str, Words] = {
     "cn.tongban.notification.failed.v1": Words(zh="通知未能送出", en="Notification failed"),
 }
 
+CHANNEL_NAMES: dict[str, Words] = {"inbox": Words(zh="站内", en="in-site"), "email": Words(zh="邮件", en="by e-mail")}
+
 _SEPARATOR = {"zh": "、", "en": ", "}
 
 

@@ -19,7 +19,7 @@ from tongban_intake.api.bodies import MAX_BODY_BYTES, CorrectionRequest
 from tongban_intake.api.casefile import Opened, open_case, own_applications, require_visible, seen_at
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.correction_form import CorrectionForm, correction_form, typed_answers
-from tongban_intake.presentation import STEP_STATE_NAMES, FlowStep, Shown
+from tongban_intake.presentation import CHANNEL_NAMES, STEP_STATE_NAMES, FlowStep, Shown, Words
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 
@@ -188,5 +188,9 @@ def _live(shown: Shown) -> dict[str, Any]:
         "levels": list(levels.values()),
         "step_states": STEP_STATE_NAMES,
         "granted": sum(step.state == "granted" for step in shown.flow),
+        "sent": [
+            (CHANNEL_NAMES.get(channel, Words(zh=channel, en=channel)), ended.sent)
+            for channel, ended in shown.notifications.items()
+        ],
         "open_corrections": ",".join(str(one.request) for one in shown.corrections if one.open),
     }
