@@ -56,7 +56,7 @@ class Service:
 
     async def hear(self, *events: Event) -> list[Outcome]:
         """Hands events to the registered handlers, each group in a transaction, as the consumer does."""
-        registry = handlers.registry(self.runtime.clock)
+        registry = handlers.registry(self.intake.shelf, self.runtime.clock)
         outcomes = []
         for event in events:
             async with self.runtime.pool.acquire() as tx, tx.transaction():

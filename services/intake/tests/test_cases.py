@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from tongban_runtime.outcome import Done, Park
+from tongban_runtime.outcome import Done
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
     ApplicationAccepted,
@@ -16,7 +16,7 @@ from tongban_schemas.events.applications import (
     ApplicationWithdrawn,
 )
 from tongban_schemas.events.approvals import ApprovalCorrectionRequested, ApprovalRefused
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import ItemPublished
 from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.types import ItemRef
 
@@ -273,15 +273,6 @@ async def test_a_new_version_is_the_default_and_the_old_one_stays(
         newest = (await nobody.get(f"/v1/items/{code}")).json()
     assert newest["version"] == 2
     assert newest["materials"] == old["materials"]
-
-
-async def test_an_unusable_item_is_parked_and_departments_keep_their_last_name(service: Service) -> None:
-    broken = ItemPublished(item=ItemRef(code="8" * 31, version=1), definition={"code": "8" * 31})
-    assert isinstance((await service.hear(catalogued(broken)))[0], Park)
-    for sequence, name in ((2, "新名"), (1, "旧名")):
-        data = DepartmentRegistered(department="archives", uscc="0" * 18, name_zh=name, name_en="Archives")
-        await service.hear(catalogued(data, sequence))
-    assert await service.runtime.pool.fetchval("SELECT name_zh FROM department WHERE id = 'archives'") == "新名"
 
 
 def catalogued(data: EventData, sequence: int = 1) -> Event:

@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 async def submission(
     service: Service, applicant: UUID, key: str, *, digest: bytes = b"d", answers: dict[str, Any] | None = None
 ) -> Submission:
-    item = (await service.intake.catalogue.all_newest())[0]
+    item = (await service.intake.shelf.all_newest(service.runtime.pool))[0]
     application = uuid7()
     event = domain.submit(
         application,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from tongban_catalog.form import Text
 from tongban_catalog.item import Item, Step, applicable_steps
 from tongban_schemas.events.approvals import correction_field, refusal_field
 
@@ -152,7 +153,7 @@ _SEPARATOR = {"zh": "、", "en": ", "}
 class Presenter:
     """Shows one case. ``unseal`` is given for the applicant only; others are not shown sealed texts."""
 
-    def __init__(self, departments: Mapping[str, tuple[str, str]], unseal: Unseal | None) -> None:
+    def __init__(self, departments: Mapping[str, Text], unseal: Unseal | None) -> None:
         self._departments = departments
         self._unseal = unseal
 
@@ -202,8 +203,8 @@ class Presenter:
         )
 
     def _department(self, department: str) -> Department:
-        zh, en = self._departments.get(department, (department, department))
-        return Department(id=department, name=Words(zh=zh, en=en))
+        name = self._departments.get(department, Text(department, department))
+        return Department(id=department, name=Words(zh=name.zh, en=name.en))
 
     def _open(self, field: str, sealed: str | None) -> str | None:
         return None if sealed is None or self._unseal is None else self._unseal(field, sealed)

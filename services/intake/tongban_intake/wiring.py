@@ -13,8 +13,9 @@ async def wire(runtime: Runtime) -> Parts:
     settings = runtime.settings
     if not isinstance(settings, Settings):
         raise TypeError("intake is wired with its own Settings")
+    intake = Intake.build(runtime, settings)
     return Parts(
-        app=make_app(Intake.build(runtime, settings)),
-        registry=handlers.registry(runtime.clock),
+        app=make_app(intake),
+        registry=handlers.registry(intake.shelf, runtime.clock),
         extra_roles={"view": make_view(runtime)},
     )

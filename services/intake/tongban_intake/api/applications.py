@@ -13,6 +13,7 @@ from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import ENGINE_ERRORS, Tx
 from tongban_runtime.problems import Problem
 from tongban_schemas.envelope import Event
+from tongban_schemas.types import ItemRef
 from uuid_utils.compat import uuid7
 
 from tongban_intake import domain
@@ -149,7 +150,7 @@ async def answer_correction(intake: Intake, application: UUID, caller: Caller, b
             submitted = domain.submission(known)
             if asked is None or submitted is None:
                 raise _unknown_request()
-            item = await intake.catalogue.version(submitted.item.code, submitted.item.version, tx)
+            item = await intake.shelf.item(tx, submitted.item)
             if item is None:
                 raise _unknown_item()
             before = domain.answered(known, body.request)
@@ -194,9 +195,9 @@ def _idempotency_key(request: Request) -> str:
 
 async def _item(intake: Intake, body: ApplicationRequest) -> Item:
     if body.version is None:
-        item = await intake.catalogue.newest(body.item)
+        item = await intake.shelf.newest(intake.pool, body.item)
     else:
-        item = await intake.catalogue.version(body.item, body.version)
+        item = await intake.shelf.item(intake.pool, ItemRef(code=body.item, version=body.version))
     if item is None:
         raise _unknown_item()
     return item

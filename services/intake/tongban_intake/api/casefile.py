@@ -11,13 +11,14 @@ from tongban_runtime import facts
 from tongban_runtime.auth import Caller
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import SealBrokenError
+from tongban_schemas.types import ItemRef
 
 from tongban_intake import domain
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.following import Follower
 from tongban_intake.presentation import STATE_NAMES, ItemShown, Presenter, Shown, Words
 from tongban_intake.status import State, Status, decode
-from tongban_intake.store import applications, departments, view
+from tongban_intake.store import applications, view
 from tongban_intake.store.view import Seen
 
 WAIT_SECONDS = 5.0
@@ -95,9 +96,9 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
     async with intake.pool.acquire() as connection:
         item = None
         if status.item is not None:
-            item = await intake.catalogue.version(status.item.code, status.item.version, connection)
+            item = await intake.shelf.item(connection, ItemRef(code=status.item.code, version=status.item.version))
         known = (await facts.recall(connection, [seen.application], domain.MODELS)).get(subject, ())
-        names = await departments.names(connection)
+        names = {one.id: one.name for one in (await intake.shelf.departments(connection)).values()}
 
     def unseal(field: str, sealed: str) -> str:
         try:
@@ -114,8 +115,11 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
 async def own_applications(intake: Intake, caller: Caller) -> list[Summary]:
     """The applications of a person, newest first; one that the view has not folded yet is submitted."""
     found = []
-    for row in await view.listed(intake.pool, caller.id, _LIST_LIMIT):
-        item = await intake.catalogue.version(row.item_code, row.item_version)
+    rows = await view.listed(intake.pool, caller.id, _LIST_LIMIT)
+    refs = [ItemRef(code=row.item_code, version=row.item_version) for row in rows]
+    items = await intake.shelf.items(intake.pool, refs)
+    for row, ref in zip(rows, refs, strict=True):
+        item = items.get(ref)
         name = None if item is None else Words(zh=item.name.zh, en=item.name.en)
         found.append(
             Summary(

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from fastapi import Request
+from tongban_catalog.shelf import Shelf
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool
 from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime
 
-from tongban_intake.catalogue import Catalogue
 from tongban_intake.group_commit import GroupCommit
 from tongban_intake.settings import Settings
 
@@ -21,7 +21,7 @@ class Intake:
     pool: Pool
     clock: Clock
     sealer: Sealer
-    catalogue: Catalogue
+    shelf: Shelf
     commits: GroupCommit
     digest_secret: bytes
 
@@ -32,7 +32,7 @@ class Intake:
             pool=runtime.pool,
             clock=runtime.clock,
             sealer=runtime.sealer,
-            catalogue=Catalogue(runtime.pool),
+            shelf=Shelf(),
             commits=GroupCommit(runtime.pool, settings.group_limit),
             digest_secret=runtime.sealer.derive_key(b"tongban intake request digest"),
         )

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from tongban_catalog.item import Item
 from tongban_runtime.auth import public
 from tongban_runtime.problems import Problem
+from tongban_schemas.types import ItemRef
 
 from tongban_intake.api.context import intake_of
 
@@ -43,7 +44,8 @@ def _summary(item: Item) -> ItemSummary:
 @router.get("/v1/items", dependencies=[Depends(public)])
 async def list_items(request: Request) -> list[ItemSummary]:
     """Every published item, in its newest version."""
-    return [_summary(item) for item in await intake_of(request).catalogue.all_newest()]
+    intake = intake_of(request)
+    return [_summary(item) for item in await intake.shelf.all_newest(intake.pool)]
 
 
 @router.get("/v1/items/{code}", dependencies=[Depends(public)])
@@ -51,8 +53,10 @@ async def get_item(
     request: Request, code: str, version: Annotated[int | None, Query(ge=1, le=1_000_000)] = None
 ) -> dict[str, Any]:
     """An item's whole definition with its form (a JSON Schema), the newest version by default."""
-    catalogue = intake_of(request).catalogue
-    item = await (catalogue.newest(code) if version is None else catalogue.version(code, version))
+    intake = intake_of(request)
+    item = await intake.shelf.newest(intake.pool, code)
+    if item is not None and version is not None:
+        item = await intake.shelf.item(intake.pool, ItemRef(code=code, version=version))
     if item is None:
         raise Problem(
             404,

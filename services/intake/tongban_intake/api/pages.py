@@ -54,7 +54,8 @@ def require_own_page(request: Request) -> None:
 @router.get("/", dependencies=[Depends(public)])
 async def home(request: Request) -> Response:
     """The front page: what one can apply for."""
-    items = await intake_of(request).catalogue.all_newest()
+    intake = intake_of(request)
+    items = await intake.shelf.all_newest(intake.pool)
     return pages.render("home.html", items=items, signed_in=SESSION_COOKIE in request.cookies)
 
 

@@ -1,19 +1,4 @@
 -- migrate:up
-CREATE TABLE item (
-    code text NOT NULL,
-    version integer NOT NULL,
-    definition jsonb NOT NULL,
-    PRIMARY KEY (code, version)
-);
-
-CREATE TABLE department (
-    id text PRIMARY KEY,
-    uscc text NOT NULL,
-    name_zh text NOT NULL,
-    name_en text NOT NULL,
-    sequence integer NOT NULL
-);
-
 CREATE TABLE application (
     id uuid PRIMARY KEY,
     applicant uuid NOT NULL,
@@ -26,4 +11,4 @@ CREATE TABLE application (
 );
 
 -- migrate:down
-DROP TABLE application, department, item;
+DROP TABLE application;
