@@ -105,6 +105,11 @@ class Page:
         found = await self.call("DOM.getOuterHTML", nodeId=await self._find(selector))
         return str(found["outerHTML"])
 
+    async def place_of(self, selector: str) -> int:
+        """How far below the top of the page the first element is that the CSS selector finds."""
+        box = (await self.call("DOM.getBoxModel", nodeId=await self._find(selector)))["model"]["margin"]
+        return int(box[1])
+
     async def widths(self) -> tuple[float, float]:
         """Width of the window and of what the page holds, in CSS pixels: the second is larger when it scrolls sideways."""
         metrics = await self.call("Page.getLayoutMetrics")

@@ -48,7 +48,7 @@ _NEWS = {
 
 _TIME, _TRACE, _EVENT, _DEPARTMENT, _DEPARTMENT_ID = 12, 10, 26, 16, 23
 _TRACE_SHOWN = 8
-_FULL_WIDTH = 116
+_FULL_WIDTH = 130
 """Columns from which departments are shown with their English ids."""
 
 

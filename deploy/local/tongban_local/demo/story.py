@@ -222,7 +222,7 @@ async def _show_addresses(stack: Stack, http: httpx.AsyncClient, case: Case, ann
     ]
     for title, url in addresses:
         expect(await http.get(url, follow_redirects=True), 200)
-        announce(f"  {fitted(title, 40)} {url}")
+        announce(f"  {fitted(title, 44)} {url}")
     named = "" if stack.name == "main" else f" --stack {stack.name}"
     announce("  状态页请以“演示申请人”登录 sign in as “Demo applicant” to see the status page")
     announce(f"  邮箱 mailbox        .venv/bin/tongban-local{named} mail [序号 number]")
