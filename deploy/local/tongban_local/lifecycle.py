@@ -218,7 +218,13 @@ def _migrate(stack: Stack) -> None:
         packages = {programs.DATABASES[name]: programs.MODULES[name] for name in SERVICES}
         await asyncio.gather(*(migrate(stack.database(name), package) for name, package in packages.items()))
 
-    postgres.run_apart(every())
+    try:
+        postgres.run_apart(every())
+    except RuntimeError as problem:
+        raise LocalStackError(
+            f"数据库结构无法更新；不需要其中的数据时可运行 make reset。"
+            f"A database cannot be brought up to date; if its data is not needed, run `make reset`. {problem}"
+        ) from problem
 
 
 def _create_topics(stack: Stack) -> None:
