@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 MEMBERS := schemas runtime catalog services/intake services/approvals services/certificates services/notify deploy/local
 DISTRIBUTIONS := schemas runtime catalog intake approvals certificates notify local
-CHECKED := schemas runtime catalog services deploy tests bench
+PACKAGES := $(addprefix -p tongban_,$(DISTRIBUTIONS))
+TESTS := conftest.py tests bench $(addsuffix /tests,$(MEMBERS))
 STAMP := .venv/.complete
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m tongban_local.cli
@@ -47,8 +48,11 @@ test: setup ## 测试 All tests, on real Kafka and PostgreSQL
 lint: $(STAMP) ## 检查 Style, types and layers
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/python -m mypy $(CHECKED)
+	@$(BIN)/python -m mypy $(PACKAGES)
+	@$(BIN)/python -m mypy $(TESTS)
 	@$(BIN)/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+	@$(BIN)/python -m tongban_schemas check
+	@$(BIN)/python -m tongban_catalog check
 
 chaos: setup ## 故障演练 Cases at load while everything is killed; nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos

@@ -20,6 +20,7 @@ noto_cjk_is_there() {
 
 run_packages() {
   need pdfsig poppler-utils
+  need certutil libnss3-tools
   need mvn maven
   noto_cjk_is_there || missing+=(fonts-noto-cjk)
   { [ ${#missing[@]} -gt 0 ] && [[ " ${missing[*]} " == *" maven "* ]]; } || java_is_new_enough || missing+=(default-jre-headless)

@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tongban_runtime import logs, operations, problems, telemetry
+from tongban_runtime import documentation, logs, operations, problems, telemetry
 from tongban_runtime.auth import Authenticator, fetch_jwks
 from tongban_runtime.batch import Processor
 from tongban_runtime.clock import Clock, SystemClock
@@ -102,6 +102,23 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
+def new_app(title: str, description: str = "") -> FastAPI:
+    """An app that serves its own API documentation at /docs and loads nothing from elsewhere.
+
+    FastAPI's own telemetry stays off: it writes query strings, sign-in codes among them, into spans.
+    """
+    app = FastAPI(
+        title=title,
+        description=description,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    documentation.install(app)
+    return app
+
+
 def prepare_app(app: FastAPI, runtime: Runtime) -> FastAPI:
     """Gives an app what every service's app has: errors as problems, health, operations, the runtime in its state."""
     problems.install(app)
@@ -137,17 +154,12 @@ def make_processor(runtime: Runtime, registry: Registry) -> Processor:
     )
 
 
-def _bare_app() -> FastAPI:
-    """For a process without the service's own interface: health and operations alone."""
-    return FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-
 def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str, Component]:
     settings = runtime.settings
     processor = runtime.processor = make_processor(runtime, parts.registry)
     factories: dict[str, Callable[[Heartbeat], Component]] = {
         "api": lambda beat: HttpServer(prepare_app(parts.app, runtime), settings, beat),
-        "operations": lambda beat: HttpServer(prepare_app(_bare_app(), runtime), settings, beat),
+        "operations": lambda beat: HttpServer(prepare_app(new_app("运行 Operations"), runtime), settings, beat),
         "consumer": lambda beat: Consumer(
             name=settings.instance,
             replica=settings.replica,

@@ -2,8 +2,7 @@
 
 from fastapi import FastAPI
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import documentation
-from tongban_runtime.service import Parts, Runtime
+from tongban_runtime.service import Parts, Runtime, new_app
 
 from tongban_approvals import api, handlers
 from tongban_approvals.casework import Casework
@@ -16,15 +15,8 @@ def make_casework(runtime: Runtime, departments: frozenset[str]) -> Casework:
 
 def make_app(casework: Casework) -> FastAPI:
     """The officers' interface of one deployment."""
-    app = FastAPI(
-        title="通办 审批 Tongban approvals",
-        description="各部门经办人使用的接口。 What the departments' officers use.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-    )
+    app = new_app("通办 审批 Tongban approvals", "各部门经办人使用的接口。 What the departments' officers use.")
     app.include_router(api.router)
-    documentation.install(app)
     app.state.casework = casework
     return app
 

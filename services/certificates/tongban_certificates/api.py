@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import documentation
 from tongban_runtime.auth import Caller, citizen, public, signed_in
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
+from tongban_runtime.service import new_app
 
 from tongban_certificates import identifier, pages, store
 from tongban_certificates.store import CertificateRow
@@ -95,10 +95,9 @@ class Desk:
 
 
 def make_app(pool: Pool, shelf: Shelf, verifier: CertificateVerifier) -> FastAPI:
-    app = FastAPI(title="通办 电子证照 Tongban certificates", openapi_url=None, docs_url=None, redoc_url=None)
+    app = new_app("通办 电子证照 Tongban certificates", "签发、出示、核验。Issue, show, verify.")
     app.state.desk = Desk(pool, shelf, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
     app.include_router(router)
-    documentation.install(app)
     return app
 
 

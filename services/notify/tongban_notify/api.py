@@ -9,10 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import BaseModel, Field
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import documentation
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.problems import Problem
-from tongban_runtime.service import Runtime
+from tongban_runtime.service import Runtime, new_app
 from tongban_schemas.types import Language
 
 from tongban_notify import store
@@ -78,9 +77,8 @@ async def read(request: Request, message: UUID, caller: Annotated[Caller, Depend
 
 
 def create_app(letters: Letters, shelf: Shelf) -> FastAPI:
-    app = FastAPI(title="通办消息 Tongban messages", docs_url=None, redoc_url=None, openapi_url=None)
+    app = new_app("通办 消息 Tongban notify", "站内消息。In-site messages.")
     app.include_router(router)
-    documentation.install(app)
     app.state.letters = letters
     app.state.shelf = shelf
     return app
