@@ -40,6 +40,7 @@ ROUNDS = 4
 REQUESTS = 30_000
 SECONDS = 4.0
 CONNECTIONS = 96
+REPLICAS = 2
 PGBENCH_CLIENTS = (16, 32, 64)
 PGBENCH_SECONDS = 4
 ISSUER = "http://issuer.example"
@@ -89,7 +90,7 @@ def _free_port() -> int:
 
 @asynccontextmanager
 async def _intake(dsn: str, folder: Path, key: OKPKey, port: int) -> AsyncIterator[None]:
-    """The service's HTTP process, from answering until stopped."""
+    """The service's HTTP processes, one for each core, from answering until stopped."""
     jwks = folder / "jwks.json"
     jwks.write_text(json.dumps(KeySet([key]).as_dict(private=False)), "utf-8")
     environment = {
@@ -98,22 +99,32 @@ async def _intake(dsn: str, folder: Path, key: OKPKey, port: int) -> AsyncIterat
         "TONGBAN_KAFKA": "127.0.0.1:9",
         "TONGBAN_DATABASE": dsn,
         "TONGBAN_HTTP_PORT": str(port),
+        "TONGBAN_HTTP_SHARE_PORT": "true",
         "TONGBAN_SEAL_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "TONGBAN_TOKEN_ISSUER": ISSUER,
         "TONGBAN_TOKEN_JWKS": jwks.as_uri(),
         "TONGBAN_TRACE_FILE": str(folder / "trace.jsonl"),
         "TONGBAN_TRACE_RATIO": str(TRACE_RATIO),
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tongban_intake", "--only", "api", env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tongban_intake", "--only", "api"),
+            env=environment | {"TONGBAN_REPLICA": str(replica)},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        for replica in range(REPLICAS)
+    ]
     try:
-        await _wait_for(port, process)
+        for process in processes:
+            await _wait_for(port, process)
+        await asyncio.sleep(2)
         yield
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        for process in processes:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
 
 
 async def _wait_for(port: int, process: asyncio.subprocess.Process) -> None:

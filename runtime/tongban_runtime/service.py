@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class HttpServer:
 
     def __init__(self, app: FastAPI, settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
         self._heartbeat = heartbeat
+        self._shared = (settings.http_host, settings.http_port) if settings.http_share_port else None
         self._server = _QuietServer(
             uvicorn.Config(
                 app,
@@ -85,7 +87,7 @@ class HttpServer:
     async def run(self) -> None:
         beating = asyncio.create_task(self._beat())
         try:
-            await self._server.serve()
+            await self._server.serve(None if self._shared is None else [_shared_socket(*self._shared)])
         finally:
             beating.cancel()
 
@@ -93,6 +95,10 @@ class HttpServer:
         while True:
             self._heartbeat.beat()
             await asyncio.sleep(1)
+
+
+def _shared_socket(host: str, port: int) -> socket.socket:
+    return socket.create_server((host, port), backlog=2048, reuse_port=True)
 
 
 class _QuietServer(uvicorn.Server):

@@ -18,6 +18,10 @@ class RuntimeSettings(BaseSettings):
     )
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    http_share_port: bool = Field(
+        default=False,
+        description="Several processes of this deployment listen on the port; the kernel shares the connections.",
+    )
     seal_key: SecretStr = Field(description="32 bytes, base64url: the root of the applications' keys.")
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
     token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
