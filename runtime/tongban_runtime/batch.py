@@ -18,7 +18,7 @@ from tongban_runtime.parking import Parked
 from tongban_runtime.positions import Position
 from tongban_runtime.records import Record, Unreadable, read
 from tongban_runtime.registry import Handler, Registry
-from tongban_runtime.telemetry import count, format_traceparent, start_process_span
+from tongban_runtime.telemetry import count, format_traceparent, is_recorded, start_process_span
 
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Pauses before a parked key is tried again; after the last one it waits for an operator."""
@@ -236,6 +236,9 @@ def _judge(error: Exception, attempts: int) -> tuple[ParkReason, str, timedelta 
 
 
 def _traced(event: Event, spans: list[Span]) -> Event:
+    """The event inside a span of its own; one whose trace is not recorded keeps its trace and gets none."""
+    if not is_recorded(event.traceparent):
+        return event
     span = start_process_span(event.type, event.subject, event.traceparent)
     spans.append(span)
     return replace(event, traceparent=format_traceparent(span))

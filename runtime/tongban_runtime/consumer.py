@@ -26,7 +26,8 @@ CONSUMER_SETTINGS = {
     "session_timeout_ms": 15_000,
     "heartbeat_interval_ms": 3_000,
     "max_poll_interval_ms": 300_000,
-    "fetch_max_wait_ms": 200,
+    "fetch_min_bytes": 32_768,
+    "fetch_max_wait_ms": 100,
     "fetch_max_bytes": 16 * 1024 * 1024,
     "max_partition_fetch_bytes": 2 * 1024 * 1024,
 }

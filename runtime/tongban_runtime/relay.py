@@ -26,6 +26,8 @@ from tongban_runtime.telemetry import count
 _LOCK_KEY = 7_236_811_004_551
 _POLL_SECONDS = 0.05
 _BATCH_ROWS = 2000
+_FEW_ROWS = 200
+"""Fewer rows than this wait one poll for company: a request to the broker costs more than a row in it."""
 
 PRODUCER_SETTINGS: dict[str, Any] = {
     "acks": "all",
@@ -128,10 +130,11 @@ class Relay:
         rows = await connection.fetch(_FETCH, 0, _BATCH_ROWS)
         while not self._stopping.is_set():
             self._heartbeat.beat()
-            if not rows:
+            if len(rows) < _FEW_ROWS:
                 await self._pause(_POLL_SECONDS)
                 rows = await connection.fetch(_FETCH, 0, _BATCH_ROWS)
-                continue
+                if not rows:
+                    continue
             acknowledgements = await self._send(producer, rows)
             complete = sum(len(ids) for ids, _ in acknowledgements) == len(rows)
             ahead = complete and len(rows) == _BATCH_ROWS

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
@@ -107,6 +108,11 @@ def start_span(name: SpanName) -> Span:
     The caller ends it.
     """
     return _tracer.start_span(name, Context(), kind=SpanKind.SERVER)
+
+
+def is_recorded(traceparent: str | None) -> TypeGuard[str]:
+    """Whether a trace is recorded: its sampled flag (W3C Trace Context, section 3.2.2.5)."""
+    return traceparent is not None and traceparent[-1:] in tuple("13579bdf")
 
 
 def start_process_span(event_type: str, subject: str, traceparent: str | None) -> Span:

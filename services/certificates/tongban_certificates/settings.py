@@ -17,8 +17,8 @@ class CertificatesSettings(RuntimeSettings):
     certificates_issuers: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset({"administrative-approval"}), description="Issuing bodies (department ids), with commas."
     )
-    issue_batch: int = Field(default=16, ge=1, le=200, description="Certificates that one transaction issues at most.")
-    issue_parallel: int = Field(default=2, ge=1, description="Certificates that are drawn and signed at once.")
+    issue_batch: int = Field(default=4, ge=1, le=200, description="Certificates that one transaction issues at most.")
+    issue_parallel: int = Field(default=1, ge=1, description="Certificates that are drawn and signed at once.")
 
     @field_validator("certificates_issuers", mode="before")
     @classmethod

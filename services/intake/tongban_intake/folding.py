@@ -11,7 +11,7 @@ from tongban_runtime import logs, positions
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.positions import Position
 from tongban_runtime.records import Unreadable
-from tongban_runtime.telemetry import count, start_process_span
+from tongban_runtime.telemetry import count, is_recorded, start_process_span
 
 from tongban_intake.facts import VIEW_TOPICS, Fact, Facts, Reader, merge, pack, unpack
 from tongban_intake.status import encode, status
@@ -156,9 +156,8 @@ class Folding:
                 passed_over(message.topic, message, reason)
             case (application, fact):
                 note(changes, application, message.partition, fact)
-                traceparent = dict(message.headers).get("ce_traceparent")
-                spans.append(
-                    start_process_span(fact.data.TYPE, application, traceparent.decode() if traceparent else None)
-                )
+                traceparent = dict(message.headers).get("ce_traceparent", b"").decode()
+                if is_recorded(traceparent):
+                    spans.append(start_process_span(fact.data.TYPE, application, traceparent))
             case None:
                 count("tongban.events.ignored")

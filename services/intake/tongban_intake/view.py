@@ -43,7 +43,7 @@ FAUST_SETTINGS: dict[str, Any] = {
 """Faust's defaults lose events (its supervisor passes over what failed), open a port and create topics."""
 
 BATCH_RECORDS = 1000
-BATCH_SECONDS = 0.1
+BATCH_SECONDS = 0.15
 _TICK_SECONDS = 0.5
 _LAG_CHECK_SECONDS = 5.0
 _RETRY_SECONDS = 1.0

@@ -19,7 +19,7 @@ class Settings(RuntimeSettings):
     smtp_timeout: float = Field(default=15.0, gt=0, description="Seconds that one mail may take to be handed over.")
     public_url: str = Field(pattern=r"^https?://", description="Address of the portal; status pages lie under it.")
     mail_from: str = Field(default="no-reply@notify.tongban", description="Sender address of every mail.")
-    mail_batch: int = Field(default=50, ge=1, le=1000, description="Mails that one transaction settles.")
+    mail_batch: int = Field(default=20, ge=1, le=1000, description="Mails that one transaction settles.")
     mail_connections: int = Field(default=4, ge=1, le=64, description="Connections to the mail server.")
     retry_first: timedelta = Field(default=timedelta(seconds=5), description="Pause after the first failure.")
     retry_longest: timedelta = Field(default=timedelta(minutes=30), description="The longest pause between attempts.")
