@@ -106,11 +106,11 @@ def no_gap_guard() -> None:
 
 
 def random_effect_ids() -> None:
-    """Batches are handled at least once, and effects get a new id each time instead of one computed from their cause."""
+    """Batches are handled at least once, and an effect is neither remembered nor given an id computed from its cause."""
 
     async def absorb(tx: Any, events: Any, models: Any) -> Any:
         await facts.lock(tx, (UUID(event.subject) for event in events))
-        await facts.remember(tx, events)
+        await remember(tx, events)
         subjects = {event.subject: event for event in events}
         known = await facts.recall(tx, (UUID(subject) for subject in subjects), models)
         return [facts.Case(subject, known[subject], cause) for subject, cause in subjects.items()]
@@ -122,8 +122,12 @@ def random_effect_ids() -> None:
         await run_handlers(self, tx, events)
         await run_handlers(self, tx, events)
 
-    honest, run_handlers = outbox.publish, Processor._run_handlers
+    async def forget(tx: Any, events: Any) -> set[UUID]:
+        return set()
+
+    honest, run_handlers, remember = outbox.publish, Processor._run_handlers, facts.remember
     facts.absorb = absorb
+    facts.remember = forget
     outbox.publish = publish
     Processor._run_handlers = run_twice  # type: ignore[method-assign]
 
