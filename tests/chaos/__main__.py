@@ -38,7 +38,8 @@ async def campaign(stack: Stack, scale: Scale, seed: int) -> Report:
 
 async def probe(stack: Stack, sabotage: str, seed: int) -> Report:
     """A small run with one deliberate defect, or none for an empty name."""
-    system = System(stack, f"p{secrets.token_hex(3)}", PROBED, sabotage=sabotage, flaky=0.05)
+    flaky = 0.25 if sabotage == "parked_key_skipped" else 0.02
+    system = System(stack, f"p{secrets.token_hex(3)}", PROBED, sabotage=sabotage, flaky=flaky)
     await system.start()
     try:
         single = [item for item in load_catalog().items.values() if len(item.steps) == 1]
