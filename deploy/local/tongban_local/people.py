@@ -1,5 +1,6 @@
 """Applicants and officers at work: what they do, over the services' HTTP interfaces and with tokens of the issuer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ REGION = "990101"
 """A place of the demonstration region, which GB/T 2260 assigns to nobody."""
 
 Json = dict[str, Any]
+
+_STATUS_TRIES = 8
+"""Each waits up to five seconds for the view inside intake."""
 
 
 class UnexpectedAnswerError(LocalStackError):
@@ -77,8 +81,12 @@ class Applicant:
         return UUID(receipt["application"]), int(receipt["position"])
 
     async def status(self, application: UUID, position: int = 1) -> Json:
-        """What intake shows of the case, not older than the position."""
-        response = await self.http.get(self.place(application), params={"position": position}, headers=self.headers)
+        """What intake shows of the case, not older than the position; asks again while the view has not come so far."""
+        for _ in range(_STATUS_TRIES):
+            response = await self.http.get(self.place(application), params={"position": position}, headers=self.headers)
+            if response.status_code != 503:
+                break
+            await asyncio.sleep(float(response.headers.get("Retry-After", "1")))
         found: Json = expect(response, 200).json()
         return found
 
