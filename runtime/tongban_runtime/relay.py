@@ -127,7 +127,7 @@ class Relay:
                 await asyncio.wait_for(producer.stop(), 10)
 
     async def _drain(self, connection: Any, producer: AIOKafkaProducer, epoch: int) -> None:
-        rows = await connection.fetch(_FETCH, 0, _BATCH_ROWS)
+        rows: Sequence[Any] = []
         while not self._stopping.is_set():
             self._heartbeat.beat()
             if len(rows) < _FEW_ROWS:
@@ -140,7 +140,7 @@ class Relay:
             ahead = complete and len(rows) == _BATCH_ROWS
             following = await connection.fetch(_FETCH, rows[-1]["id"], _BATCH_ROWS) if ahead else []
             await self._mark(connection, epoch, acknowledgements)
-            rows = following or await connection.fetch(_FETCH, 0, _BATCH_ROWS)
+            rows = following if complete else await connection.fetch(_FETCH, 0, _BATCH_ROWS)
 
     async def _send(
         self, producer: AIOKafkaProducer, rows: Sequence[Any]
