@@ -1,6 +1,6 @@
 """Value types that every event uses."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -60,6 +60,52 @@ class ItemRef(Value):
 
     code: Annotated[str, Field(pattern=r"^[0-9A-Z]{31}$", description="GB/T 39554.1 item code, 31 characters.")]
     version: Annotated[int, Field(ge=1)]
+
+
+MaterialId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="A material of the item.")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Round = Annotated[int, Field(ge=1, description="How often the step was opened; a decision counts in its own round.")]
+CaseNumber = Annotated[
+    str, Field(pattern=r"^[0-9A-Z]{31}[0-9]{8}[0-9]{4,}$", description="Item code, date of receipt, serial of the day.")
+]
+Unit = Literal["WD", "ND", "WH", "NH"]
+"""Working days, natural days, working hours, natural hours."""
+
+
+class Limit(Value):
+    """A length of time: ``number`` of ``unit``."""
+
+    number: Annotated[int, Field(ge=0)]
+    unit: Unit
+
+
+ActKind = Literal[
+    "receipt",
+    "acceptance",
+    "correction-notice",
+    "non-acceptance",
+    "grant",
+    "refusal",
+    "special-procedure",
+    "extension",
+    "annulment",
+    "appeal-decision",
+]
+"""The formal acts that are documents of their own (Administrative Licensing Law art. 32, 38, 42, 45)."""
+
+
+class Act(Value):
+    """A formal act as a document: its number, its day, the body that seals it, and its signed content.
+
+    ``jws`` is a compact JWS (RFC 7515) over the content as canonical JSON; the body's keys are in the catalogue.
+    """
+
+    number: str
+    kind: ActKind
+    issued_on: date = Field(description="The day in China.")
+    body: str = Field(pattern=r"^[0-9A-Z]{18}$", description="USCC of the sealing body.")
+    sha256: Sha256 = Field(description="Of the signed content.")
+    jws: str
 
 
 EventId = UUID

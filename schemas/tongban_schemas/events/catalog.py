@@ -1,6 +1,7 @@
-"""What the catalogue's publisher says: service items and departments. This topic is compacted by key."""
+"""What the catalogue's publisher says: service items, departments, working-day calendars. This topic is compacted by key."""
 
-from typing import ClassVar
+from datetime import date
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -8,6 +9,8 @@ from tongban_schemas.envelope import EventData
 from tongban_schemas.types import DepartmentId, ItemRef, JsonObject
 
 TOPIC = "tongban.catalog.v1"
+
+Region = Annotated[str, Field(pattern=r"^[0-9]{6}$", description="GB/T 2260 code.")]
 
 
 class ItemPublished(EventData):
@@ -30,6 +33,25 @@ class DepartmentRegistered(EventData):
     uscc: str = Field(pattern=r"^[0-9A-Z]{18}$", description="Unified social credit code, GB 32100.")
     name_zh: str
     name_en: str
+    region: Region | None = None
+    supervisor: DepartmentId | None = Field(default=None, description="Who is told when this department is late.")
+    keys: list[JsonObject] = Field(default_factory=list, description="Public keys (JWK, RFC 7517) of its formal acts.")
 
 
-EVENTS: tuple[type[EventData], ...] = (ItemPublished, DepartmentRegistered)
+class CalendarPublished(EventData):
+    """The working days of one region and year, whole. Key: ``calendar:<region>:<year>``. A later one replaces it."""
+
+    TYPE: ClassVar[str] = "cn.tongban.calendar.published.v1"
+    TOPIC: ClassVar[str] = TOPIC
+
+    region: Region = Field(description="000000 is the whole country.")
+    year: Annotated[int, Field(ge=2000, le=2200)]
+    off: list[date] = Field(description="Mondays to Fridays on which nobody works.")
+    work: list[date] = Field(default_factory=list, description="Saturdays and Sundays on which work is made up.")
+    hours: list[str] = Field(
+        default_factory=lambda: ["09:00-12:00", "13:30-17:30"], description="Working hours of a day, local time."
+    )
+    source: str = Field(description="The official notice.")
+
+
+EVENTS: tuple[type[EventData], ...] = (ItemPublished, DepartmentRegistered, CalendarPublished)
