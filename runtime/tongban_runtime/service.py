@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from tongban_runtime import documentation, logs, operations, problems, telemetry
 from tongban_runtime.auth import Authenticator, fetch_jwks
 from tongban_runtime.batch import Processor
-from tongban_runtime.clock import Clock, SystemClock
+from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
 from tongban_runtime.consumer import Consumer
 from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
 from tongban_runtime.health import Health, Heartbeat
@@ -143,7 +143,7 @@ async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) ->
         settings=settings,
         pool=await create_pool(dsn, settings.database_pool),
         health=Health(settings.stall_limit),
-        clock=clock or SystemClock(),
+        clock=clock or (ShiftedClock(settings.clock_shift) if settings.clock_shift else SystemClock()),
         sealer=Sealer(settings.seal_key.get_secret_value()),
         authenticator=Authenticator(settings.token_issuer, keys),
     )

@@ -29,6 +29,9 @@ class RuntimeSettings(BaseSettings):
     trace_file: Path | None = Field(
         default=None, description="File that spans are appended to, one JSON object a line."
     )
+    clock_shift: Path | None = Field(
+        default=None, description="File with seconds to add to the system's time; for development and demonstrations."
+    )
     trace_ratio: float = Field(default=1.0, ge=0.0, le=1.0, description="Share of new traces that are recorded.")
     parked_keys_limit: int = Field(default=50, ge=1, description="Keys parked in ten minutes that stop the consumer.")
     stall_limit: float = Field(default=60.0, gt=0, description="Seconds without progress that end the process.")
