@@ -16,6 +16,7 @@ import uvloop
 from fastapi import FastAPI
 
 from tongban_runtime import documentation, logs, operations, problems, telemetry
+from tongban_runtime.acts import ActSigner
 from tongban_runtime.auth import Authenticator, fetch_jwks
 from tongban_runtime.batch import Processor
 from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
@@ -47,6 +48,7 @@ class Runtime:
     sealer: Sealer
     authenticator: Authenticator
     processor: Processor | None = None
+    acts: ActSigner = field(default_factory=ActSigner)
 
 
 @dataclass(slots=True)
@@ -146,6 +148,7 @@ async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) ->
         clock=clock or (ShiftedClock(settings.clock_shift) if settings.clock_shift else SystemClock()),
         sealer=Sealer(settings.seal_key.get_secret_value()),
         authenticator=Authenticator(settings.token_issuer, keys),
+        acts=ActSigner.load(settings.acts_dir),
     )
 
 

@@ -25,6 +25,9 @@ class RuntimeSettings(BaseSettings):
     seal_key: SecretStr = Field(description="32 bytes, base64url: the root of the applications' keys.")
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
     token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
+    acts_dir: Path | None = Field(
+        default=None, description="Folder with `<department>.jwk`, the private keys of formal acts."
+    )
     otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector for spans and metrics.")
     trace_file: Path | None = Field(
         default=None, description="File that spans are appended to, one JSON object a line."
