@@ -36,7 +36,13 @@ def settings_class(package: str) -> Callable[..., Any]:
 
 @asynccontextmanager
 async def wired(
-    service: str, dsn: str, kafka: str, folder: Path, clock: Clock, departments: str = "natural-resources,heritage"
+    service: str,
+    dsn: str,
+    kafka: str,
+    folder: Path,
+    clock: Clock,
+    departments: str = "natural-resources,heritage",
+    prefix: str = "",
 ) -> AsyncIterator[Wired]:
     """The service's own composition root, run on the given database."""
     package = f"tongban_{service}"
@@ -46,6 +52,7 @@ async def wired(
     settings = settings_class(package)(
         instance=f"{service}-{secrets.token_hex(2)}",
         kafka=kafka,
+        topic_prefix=prefix,
         database=dsn,
         seal_key=seal_key(folder),
         token_issuer=ISSUER,

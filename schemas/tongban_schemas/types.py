@@ -1,6 +1,6 @@
 """Value types that every event uses."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,6 +8,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 JsonObject = dict[str, Any]
 Language = Literal["zh", "en"]
+
+CHINA = timezone(timedelta(hours=8))
+"""China has one time zone and no summer time."""
 
 
 _UTC_ONLY = "times are UTC: send 2026-01-31T08:00:00Z, not a local offset"

@@ -5,7 +5,11 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from uuid import UUID, uuid4
+
+from tongban_runtime.clock import ShiftedClock, read_shift, write_shift
+from tongban_schemas.types import CHINA
 
 from tongban_local import credentials, lifecycle, mailbox, programs, tokens
 from tongban_local.errors import LocalStackError
@@ -89,6 +93,14 @@ def _token(stack: Stack, options: argparse.Namespace) -> int:
     return 0
 
 
+def _clock(stack: Stack, options: argparse.Namespace) -> int:
+    """Show the stack's time, or move it: everything that time brings about then happens."""
+    if options.days is not None:
+        write_shift(stack.clock_shift, read_shift(stack.clock_shift) + timedelta(days=options.days))
+    print(ShiftedClock(stack.clock_shift).now().astimezone(CHINA).isoformat(" ", "seconds"))
+    return 0
+
+
 def _environment(stack: Stack, options: argparse.Namespace) -> int:
     print(json.dumps(programs.service_environment(stack, options.program), indent=2))
     return 0
@@ -123,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("role", choices=["citizen", "officer", "operator"])
     token.add_argument("--sub", type=UUID, default=uuid4(), help="pseudonym, a UUID")
     token.add_argument("--department", action="append", default=[], help="department id, for officers; repeatable")
+    clock = add("clock", _clock, "时钟 show the stack's time, or move it by days, for trying deadlines out")
+    clock.add_argument("days", type=float, nargs="?", help="天数 days to move it, such as 5 or 0.5")
     environment = add("env", _environment, "程序的设置 settings of a service, as JSON")
     environment.add_argument("program", choices=SERVICES)
     return parser

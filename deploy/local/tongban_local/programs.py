@@ -81,6 +81,7 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "TONGBAN_SEAL_KEY": credentials.seal_key(stack.secrets),
         "TONGBAN_TOKEN_ISSUER": stack.url("issuer"),
         "TONGBAN_TOKEN_JWKS": (stack.secrets / "jwks.json").as_uri(),
+        "TONGBAN_CLOCK_SHIFT": str(stack.clock_shift),
         "TONGBAN_TRACE_FILE": str(stack.trace_folder / f"{name}.jsonl"),
         "PYTHONUNBUFFERED": "1",
     }

@@ -89,6 +89,11 @@ class Stack:
         return self.root / "mail"
 
     @property
+    def clock_shift(self) -> Path:
+        """Seconds by which every clock of the stack is moved."""
+        return self.root / "clock-shift"
+
+    @property
     def trace_folder(self) -> Path:
         return self.root / "traces"
 

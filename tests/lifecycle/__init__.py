@@ -1,0 +1,1 @@
+"""The life of a case across services: real services on real engines, under a clock that the tests move."""

@@ -1,0 +1,325 @@
+"""Every service of the system in one process, wired as in production, with one clock that the test moves.
+
+On Kafka each service runs its own relay, consumer and alarms. Without it (`Post`) the events are carried from outbox to
+handler by hand, in the same order, for tests that make thousands of cases; the databases are real in both.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from joserfc.jwk import OKPKey
+from tongban_catalog.calendar import packaged
+from tongban_catalog.item import Item
+from tongban_catalog.load import Catalog, load_catalog
+from tongban_local import tokens
+from tongban_local.tokens import Role, TokenRequest
+from tongban_runtime import positions
+from tongban_runtime.batch import Batch
+from tongban_runtime.consumer import Consumer
+from tongban_runtime.health import Heartbeat
+from tongban_runtime.records import Record
+from tongban_runtime.relay import Relay, headers_of
+from tongban_runtime.service import Component
+from tongban_runtime.testing.clock import FakeClock
+from tongban_schemas.envelope import Event, EventData, decode_data, event_id
+from tongban_schemas.events import EVENTS
+from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished
+
+from tests.wired import ISSUER, Wired, wired
+
+APPROVALS = ("approvals-99", "approvals-98")
+_PATIENCE = 60.0
+
+Make = Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a token."""
+
+    id: UUID
+    headers: Mapping[str, str]
+    departments: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class World:
+    """The running services by name, the clock, the catalogue they know, and who may ask them."""
+
+    clock: FakeClock
+    catalog: Catalog
+    services: dict[str, Wired]
+    key: OKPKey
+    kafka: str | None
+    prefix: str
+    people: dict[str, Person] = field(default_factory=dict)
+    _ends: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
+    _claims: dict[str, Any] = field(default_factory=dict)
+    _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    _reader: AIOKafkaConsumer | None = None
+
+    def person(self, name: str, role: Role = "citizen", departments: Iterable[str] = (), *duties: str) -> Person:
+        """The person of that name, made when new."""
+        if name not in self.people:
+            request = TokenRequest(role=role, departments=tuple(departments), duties=duties)
+            token = tokens.sign(self.key, ISSUER, request)
+            self.people[name] = Person(request.sub, {"Authorization": f"Bearer {token}"}, frozenset(departments))
+        return self.people[name]
+
+    def officer(self, department: str, *duties: str, name: str = "") -> Person:
+        """An officer of one department."""
+        return self.person(f"{department}/{name}/{','.join(duties)}", "officer", [department], *duties)
+
+    def desk_of(self, department: str) -> str:
+        """The deployment of approvals that serves a department."""
+        return "approvals-98" if self.catalog.departments[department].region.startswith("98") else "approvals-99"
+
+    async def call(
+        self, service: str, method: str, path: str, who: Person | None, body: object = None, **headers: str
+    ) -> httpx.Response:
+        """A request to a service's own app."""
+        client = self._clients[service]
+        sent = {**(who.headers if who else {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return await client.request(method, path, json=body, headers=sent)
+
+    async def ask(self, service: str, method: str, path: str, who: Person | None, body: object = None) -> Any:
+        """The JSON of a request that has to succeed."""
+        answer = await self.call(service, method, path, who, body)
+        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def apply(self, who: Person, item: Item, answers: Mapping[str, Any] | None = None, **more: Any) -> UUID:
+        """Applies, and returns once every service has heard of it."""
+        body = {"item": item.code, "region": "990101", "answers": answers or item.form.example(), **more}
+        answer = await self.call("intake", "POST", "/v1/applications", who, body, Idempotency_Key=str(uuid4()))
+        assert answer.status_code == 202, answer.text
+        await self.settle()
+        return UUID(answer.json()["application"])
+
+    async def act(
+        self, application: UUID, step: str, verb: str, who: Person, body: object = None, *, refused: int = 0
+    ) -> Any:
+        """An officer's action on a step. ``refused``: the status it has to be refused with."""
+        service = self.desk_of(next(iter(who.departments)))
+        answer = await self.call(service, "POST", f"/v1/tasks/{application}/{step}/{verb}", who, body)
+        assert answer.status_code == (refused or 200), f"{step} {verb}: {answer.status_code} {answer.text}"
+        await self.settle()
+        return answer.json()
+
+    async def facts(self, application: UUID) -> list[Event]:
+        """Everything that was said about a case, in the order of its times."""
+        found: list[Event] = []
+        for wired_service in self.services.values():
+            rows = await wired_service.runtime.pool.fetch("SELECT * FROM outbox WHERE subject = $1", application)
+            found += [_event(row) for row in rows]
+        return sorted(found, key=lambda event: (event.time, event.source, event.sequence))
+
+    async def said(self, application: UUID, model: type[EventData]) -> list[Any]:
+        """The payloads of one type that were said about a case."""
+        return [event.data for event in await self.facts(application) if isinstance(event.data, model)]
+
+    async def move(self, until: datetime, step: timedelta = timedelta(days=1)) -> None:
+        """Moves the clock on, a day at a time, and lets everything happen that time brings about."""
+        while self.clock.now() < until:
+            self.clock.advance(min(step, until - self.clock.now()))
+            await self.settle()
+
+    async def publish(self, data: EventData, subject: str, sequence: int = 1) -> None:
+        """The catalogue says something: carried to every service that listens."""
+        event = Event(
+            id=event_id(data.TYPE, subject, str(sequence)),
+            source="/catalog",
+            subject=subject,
+            time=self.clock.now(),
+            sequence=sequence,
+            correlationid=UUID(int=1),
+            data=data,
+        )
+        for service in self.services.values():
+            handlers = service.parts.registry
+            if data.TYPE in handlers.models:
+                async with service.runtime.pool.acquire() as tx, tx.transaction():
+                    await handlers.handler_of(data.TYPE).function(tx, [event])
+
+    async def settle(self) -> None:
+        """Waits until everything that was said was heard, and nothing is due."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            quiet = await (self._is_quiet() if self.kafka else self._carry())
+            if quiet:
+                return
+            assert time.monotonic() < deadline, "the world does not come to rest"
+            if self.kafka:
+                await asyncio.sleep(0.03)
+
+    async def _carry(self) -> bool:
+        """Takes every unsent event to everyone who listens, and rings what is due; whether there was nothing."""
+        quiet = True
+        for name, service in self.services.items():
+            rows = await service.runtime.pool.fetch(
+                "UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL RETURNING *"
+            )
+            if rows:
+                quiet = False
+                await self._deliver(sorted(rows, key=lambda row: row["id"]))
+            alarms = service.parts.workers.get("alarms")
+            if alarms is not None and await alarms(Heartbeat(name)).ring_due():  # type: ignore[attr-defined]
+                quiet = False
+        return quiet
+
+    async def _deliver(self, rows: Sequence[Any]) -> None:
+        for name, service in self.services.items():
+            processor, listened = service.runtime.processor, service.parts.registry.topics()
+            assert processor is not None
+            records = [self._record(name, row) for row in rows if row["topic"] in listened]
+            if records:
+                claims = await self._claimed(name, service)
+                await processor.process(Batch(records, claims))
+
+    def _record(self, name: str, row: Any) -> Record:
+        place = TopicPartition(row["topic"], 0)
+        offset = self._ends.get((name, place), 0)
+        self._ends[name, place] = offset + 1
+        return Record(place, offset, str(row["subject"]), tuple(headers_of(row)), row["body"])
+
+    async def _claimed(self, name: str, service: Wired) -> Any:
+        if name not in self._claims:
+            places = [TopicPartition(topic, 0) for topic in service.parts.registry.topics()]
+            consumer = service.runtime.settings.instance
+            self._claims[name] = await positions.claim(service.runtime.pool, consumer, places)
+        return self._claims[name]
+
+    async def _is_quiet(self) -> bool:
+        now = self.clock.now()
+        for service in self.services.values():
+            pool = service.runtime.pool
+            if await pool.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
+                return False
+            if await pool.fetchval("SELECT EXISTS (SELECT FROM alarm WHERE at <= $1)", now):
+                return False
+        assert self._reader is not None
+        places = [
+            TopicPartition(topic, partition)
+            for topic in self._reader.subscription()
+            for partition in self._reader.partitions_for_topic(topic) or ()
+        ]
+        ends = {place: end for place, end in (await self._reader.end_offsets(places)).items() if end}
+        for service in self.services.values():
+            rows = await service.runtime.pool.fetch("SELECT topic, partition, next_offset FROM position")
+            done = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+            listened = {self.prefix + topic for topic in service.parts.registry.topics()}
+            if any(done.get(place, 0) < end for place, end in ends.items() if place.topic in listened):
+                return False
+        return True
+
+
+def _event(row: Any) -> Event:
+    return Event(
+        id=row["event_id"],
+        source=row["source"],
+        subject=str(row["subject"]),
+        time=row["time"],
+        sequence=row["sequence"],
+        correlationid=row["correlation_id"],
+        causationid=row["causation_id"],
+        data=decode_data(EVENTS[row["type"]], row["body"]),
+    )
+
+
+@asynccontextmanager
+async def world(make: Make, engines: Any, folder: Path, prefix: str, *, kafka: bool) -> AsyncIterator[World]:
+    """The services with a published catalogue. ``kafka``: over the broker, or carried by hand."""
+    catalog, clock = load_catalog(), FakeClock()
+    served = {
+        "approvals-99": ",".join(name for name, one in catalog.departments.items() if not one.region.startswith("98")),
+        "approvals-98": ",".join(name for name, one in catalog.departments.items() if one.region.startswith("98")),
+    }
+    async with AsyncExitStack() as stack:
+        services: dict[str, Wired] = {}
+        for name in ("intake", *APPROVALS, "certificates", "notify"):
+            kind = name.split("-")[0]
+            dsn = await make(f"tongban_{kind}")
+            services[name] = await stack.enter_async_context(
+                wired(kind, dsn, engines.kafka, folder, clock, served.get(name, "none"), prefix)
+            )
+        found = World(clock, catalog, services, tokens.prepare(folder), engines.kafka if kafka else None, prefix)
+        for name, service in services.items():
+            transport = httpx.ASGITransport(app=service.parts.app)
+            client = httpx.AsyncClient(transport=transport, base_url=f"http://{name}")
+            found._clients[name] = await stack.enter_async_context(client)
+        await _publish_catalogue(found)
+        if kafka:
+            await stack.enter_async_context(_running(found))
+        yield found
+
+
+async def _publish_catalogue(found: World) -> None:
+    for calendar in packaged():
+        await found.publish(calendar, f"calendar:{calendar.region}:{calendar.year}")
+    for one in found.catalog.departments.values():
+        data = DepartmentRegistered(
+            department=one.id,
+            uscc=one.uscc,
+            name_zh=one.name_zh,
+            name_en=one.name_en,
+            region=one.region,
+            supervisor=one.supervisor,
+        )
+        await found.publish(data, f"department:{one.id}")
+    for item in found.catalog.items.values():
+        data = ItemPublished(item=item.ref, definition=item.definition)
+        await found.publish(data, f"item:{item.code}:{item.version}")
+
+
+def publish_calendar(year: int, region: str = "000000") -> CalendarPublished:
+    """A calendar without holidays, for years that have no official one yet."""
+    return CalendarPublished(region=region, year=year, off=[], work=[], source="a calendar of the tests")
+
+
+@asynccontextmanager
+async def _running(found: World) -> AsyncIterator[None]:
+    components: list[Component] = []
+    for service in found.services.values():
+        runtime, settings = service.runtime, service.runtime.settings
+        assert runtime.processor is not None
+        components += [
+            Relay(settings.database.get_secret_value(), settings.kafka, found.prefix, Heartbeat("relay")),
+            Consumer(
+                name=settings.instance,
+                replica="0",
+                bootstrap=settings.kafka,
+                topic_prefix=found.prefix,
+                pool=runtime.pool,
+                processor=runtime.processor,
+                heartbeat=Heartbeat("consumer"),
+                stall_limit=60,
+            ),
+        ]
+        components += [make(Heartbeat(name)) for name, make in service.parts.workers.items() if name != "sender"]
+    reader = AIOKafkaConsumer(bootstrap_servers=found.kafka, enable_auto_commit=False)
+    await reader.start()
+    reader.subscribe(
+        sorted({found.prefix + topic for one in found.services.values() for topic in one.parts.registry.topics()})
+    )
+    await reader.getmany(timeout_ms=0)
+    found._reader = reader
+    tasks = [asyncio.create_task(component.run()) for component in components]
+    try:
+        yield
+    finally:
+        for component in components:
+            component.stop()
+        await asyncio.wait(tasks, timeout=20)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await reader.stop()
