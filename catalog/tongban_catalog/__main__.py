@@ -86,7 +86,7 @@ def _show_text(item: Item) -> None:
     for step in item.steps:
         needs = ",".join(need.step for need in step.needs) or "-"
         when = "-" if step.when is None else json.dumps(step.when.schema, ensure_ascii=False)
-        _say(f"{step.id}  {step.name.zh} / {step.name.en}  [{step.department}]")
+        _say(f"{step.id}  {step.name.zh} / {step.name.en}  [{', '.join(sorted(step.departments))}]")
         _say(f"    needs {needs}  when {when}  decide {step.decide.by}")
 
 

@@ -6,12 +6,11 @@ from tongban_catalog.item import Item
 def mermaid(item: Item) -> str:
     """Mermaid source. Dashed boxes are optional steps; a dotted arrow is a local habit without a law text."""
     lines = ["flowchart LR"]
-    for department in sorted(item.deciding_departments):
-        lines.append(f'  subgraph {department.replace("-", "_")}["{department}"]')
+    groups = {step.role: ", ".join(sorted(step.departments)) for step in item.steps}
+    for role, departments in sorted(groups.items(), key=lambda group: group[1]):
+        lines.append(f'  subgraph {role.replace("-", "_")}["{departments}"]')
         lines += [
-            f'    {step.id}["{step.id} {step.name.zh}<br/>{step.name.en}"]'
-            for step in item.steps
-            if step.department == department
+            f'    {step.id}["{step.id} {step.name.zh}<br/>{step.name.en}"]' for step in item.steps if step.role == role
         ]
         lines.append("  end")
     for step in item.steps:

@@ -7,134 +7,88 @@ on its order. A step whose ``when`` is false does not exist for the case, and an
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from datetime import date
+from typing import Any
 
-import jsonschema_rs
-from tongban_schemas.types import ItemRef, JsonObject
+from tongban_schemas.types import ItemRef, JsonObject, Limit, Unit
 
+from tongban_catalog import parse
 from tongban_catalog.form import FieldError, Form, Text, text
+from tongban_catalog.parts import (
+    Acceptance,
+    Basis,
+    CaseType,
+    Certificate,
+    Condition,
+    Contact,
+    Counter,
+    CrossRegion,
+    Decide,
+    DeptChoice,
+    Fee,
+    Holder,
+    ItemDefinitionError,
+    Joint,
+    Limits,
+    Material,
+    Need,
+    NoDepartmentError,
+    Opinion,
+    Procedure,
+    Quota,
+    Renewal,
+    StandardRef,
+    Step,
+    StepSilence,
+    Substitution,
+    Verdict,
+    condition_fields,
+)
 
-Unit = Literal["WD", "ND", "WH", "NH"]
-"""Working days, natural days, working hours, natural hours."""
-Otherwise = Literal["officer", "refuse"]
-Verdict = Literal["grant", "refuse", "officer"]
+__all__ = [
+    "Acceptance",
+    "Basis",
+    "Certificate",
+    "Condition",
+    "Contact",
+    "Counter",
+    "CrossRegion",
+    "Decide",
+    "DeptChoice",
+    "Fee",
+    "Holder",
+    "Item",
+    "ItemDefinitionError",
+    "Joint",
+    "Limit",
+    "Limits",
+    "Material",
+    "Need",
+    "NoDepartmentError",
+    "Opinion",
+    "Procedure",
+    "Quota",
+    "Renewal",
+    "StandardRef",
+    "Step",
+    "StepSilence",
+    "Substitution",
+    "Unit",
+    "Verdict",
+    "all_granted",
+    "applicable_steps",
+    "asked_materials",
+    "condition_fields",
+    "form_errors",
+    "may_decide",
+    "open_steps",
+    "split_personal",
+]
 
+NATION = "000000"
+"""The region of what holds in the whole country."""
 _FLOWS_KEPT = 4096
 _ABSENT = object()
-
-
-class ItemDefinitionError(ValueError):
-    """A definition that is no item. Published items never raise it: `tongban_catalog.check` refuses them before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A time limit: ``number`` of ``unit``."""
-
-    number: int
-    unit: Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limit of the law and the shorter one that the department promises; None where there is none."""
-
-    legal: Limit | None
-    promised: Limit | None
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """Why a thing is so: an article of a law, or a local habit that has no law text (``law`` is then None)."""
-
-    law: Text | None
-    article: str
-    says: Text
-
-    @property
-    def is_local_habit(self) -> bool:
-        return self.law is None
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A step that has to be granted first, and why."""
-
-    step: str
-    basis: tuple[Basis, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A JSON Schema over the answers that are not personal, compiled once."""
-
-    schema: JsonObject
-    fields: frozenset[str]
-    _validator: jsonschema_rs.Draft202012Validator = field(repr=False, compare=False)
-
-    @classmethod
-    def compile(cls, schema: JsonObject) -> "Condition":
-        """Raises `jsonschema_rs.ValidationError` when ``schema`` is no JSON Schema."""
-        validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
-        return cls(schema, condition_fields(schema), validator)
-
-    def holds(self, answers: Mapping[str, Any]) -> bool:
-        return self._validator.is_valid(dict(answers))
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """Who decides a step. By rule: granted when ``grant_when`` holds, else ``otherwise``."""
-
-    by: Literal["officer", "rule"]
-    grant_when: Condition | None = None
-    otherwise: Otherwise = "officer"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One decision of one department. ``department`` is the department's id, ``role`` its part in the item."""
-
-    id: str
-    name: Text
-    department: str
-    role: str
-    stage: int | None
-    needs: tuple[Need, ...]
-    needed: frozenset[str]
-    when: Condition | None
-    limits: Limits
-    basis: tuple[Basis, ...]
-    decide: Decide
-
-    def verdict(self, answers: Mapping[str, Any]) -> Verdict:
-        """What the step's rule says about these answers; ``officer`` when a person has to decide."""
-        rule = self.decide
-        if rule.by == "officer" or rule.grant_when is None:
-            return "officer"
-        return "grant" if rule.grant_when.holds(answers) else rule.otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """A document the applicant brings: who issues it, who asks for it, on what basis, how to get it."""
-
-    id: str
-    name: Text
-    issuer: Text
-    department: str
-    basis: tuple[Basis, ...]
-    obtain: tuple[Text, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What is issued at the end. ``kind`` is the 21-character type code: the defining body's USCC and 3 digits."""
-
-    kind: str
-    issuer: str
-    name: Text
-    basis: tuple[Basis, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +97,7 @@ class _Flow:
     ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Item:
     """One version of a service item. Two items are the same when their definitions are (`Item.ref` names them)."""
 
@@ -151,11 +105,26 @@ class Item:
     name: Text
     summary: Text
     service_objects: tuple[str, ...]
-    departments: Mapping[str, str]
+    departments: Mapping[str, DeptChoice]
     form: Form
     materials: tuple[Material, ...]
     steps: tuple[Step, ...]
     certificate: Certificate
+    acceptance: Acceptance
+    region: str
+    standard: StandardRef | None
+    effective_from: date | None
+    cancel_on: date | None
+    case_type: CaseType
+    joint: Joint | None
+    delivery: Limit | None
+    holder: Holder | None
+    cross_region: CrossRegion | None
+    counters: tuple[Counter, ...]
+    contacts: tuple[Contact, ...]
+    fees: tuple[Fee, ...]
+    substitutions: tuple[Substitution, ...]
+    renewal: Renewal | None
     definition: JsonObject = field(repr=False)
     _by_id: Mapping[str, Step] = field(repr=False)
     _deciding: tuple[str, ...] = field(repr=False)
@@ -184,8 +153,19 @@ class Item:
 
     @property
     def deciding_departments(self) -> frozenset[str]:
-        """Ids of the departments that decide at least one step."""
-        return frozenset(step.department for step in self.steps)
+        """Ids of the departments that may decide at least one step."""
+        return frozenset().union(*(step.departments for step in self.steps))
+
+    @property
+    def deciding_fields(self) -> frozenset[str]:
+        """The answers that decide which steps exist and who plays a role: no correction may change them."""
+        chosen = {one.by for one in self.departments.values() if one.by is not None}
+        return frozenset(self._deciding) | chosen
+
+    def in_force(self, today: date) -> bool:
+        """Whether new applications are taken under this version on a day in China."""
+        begun = self.effective_from is None or self.effective_from <= today
+        return begun and (self.cancel_on is None or today < self.cancel_on)
 
     def step(self, step_id: str) -> Step:
         """Raises `KeyError` for a step that the item does not have."""
@@ -193,6 +173,20 @@ class Item:
 
     def has_step(self, step_id: str) -> bool:
         return step_id in self._by_id
+
+    def material(self, material_id: str) -> Material | None:
+        return next((one for one in self.materials if one.id == material_id), None)
+
+    def resting_on(self, step_id: str) -> frozenset[str]:
+        """The steps that need this one, through any number of others; a need before a milestone does not count."""
+        found: set[str] = set()
+        waiting = [step_id]
+        while waiting:
+            near = waiting.pop()
+            new = {step.id for step in self.steps if near in step.needed | step.needed_to_decide} - found
+            found |= new
+            waiting.extend(new)
+        return frozenset(found)
 
     def flow(self, answers: Mapping[str, Any]) -> _Flow:
         key = repr([answers.get(name, _ABSENT) for name in self._deciding])
@@ -223,10 +217,25 @@ def open_steps(
     return [step for step in flow.steps if step.id not in opened and waiting.isdisjoint(step.needed)]
 
 
+def may_decide(item: Item, answers: Mapping[str, Any], granted: AbstractSet[str], step: Step) -> bool:
+    """Whether every step that has to be granted before this one's decision is, or does not apply."""
+    return (item.flow(answers).ids - granted).isdisjoint(step.needed_to_decide)
+
+
 def all_granted(item: Item, answers: Mapping[str, Any], granted: AbstractSet[str]) -> bool:
     """Whether every step that applies is granted. False when none applies: nobody then decided anything."""
     ids = item.flow(answers).ids
     return bool(ids) and ids <= granted
+
+
+def asked_materials(item: Item, answers: Mapping[str, Any]) -> tuple[Material, ...]:
+    """The required materials of a case with these answers, without those that a substitution stands in for."""
+    spared = {one.material for one in item.substitutions if one.when is not None and one.when.holds(answers)}
+    return tuple(
+        one
+        for one in item.materials
+        if one.required and one.id not in spared and (one.when is None or one.when.holds(answers))
+    )
 
 
 def form_errors(item: Item, answers: Mapping[str, Any]) -> list[FieldError]:
@@ -239,96 +248,36 @@ def split_personal(item: Item, answers: Mapping[str, Any]) -> tuple[JsonObject, 
     return item.form.split_personal(answers)
 
 
-def condition_fields(schema: object) -> frozenset[str]:
-    """The answers that a condition looks at, at any depth of its ``allOf``, ``anyOf``, ``oneOf`` and ``not``."""
-    if not isinstance(schema, Mapping):
-        return frozenset()
-    found = {str(name) for name in schema.get("properties", {})} | {str(name) for name in schema.get("required", ())}
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        for part in schema.get(keyword, ()):
-            found |= condition_fields(part)
-    return frozenset(found | condition_fields(schema.get("not")))
-
-
 def _build(definition: JsonObject) -> Item:
-    laws = {name: text(law) for name, law in definition.get("laws", {}).items()}
-    bases = {name: _base(part, laws) for name, part in definition.get("bases", {}).items()}
-    roles: dict[str, str] = definition.get("departments", {})
-    steps = tuple(_step(part, bases, roles) for part in definition["steps"])
+    parts = parse.Parts(definition)
+    steps = tuple(parts.step(part) for part in definition["steps"])
     deciding = sorted({name for step in steps if step.when is not None for name in step.when.fields})
-    certificate = definition["certificate"]
     return Item(
         ref=ItemRef(code=definition["code"], version=definition["version"]),
         name=text(definition["name"]),
         summary=text(definition["summary"]),
         service_objects=tuple(definition.get("service_object", ())),
-        departments=roles,
+        departments=parts.roles,
         form=Form.compile(definition["form"]),
-        materials=tuple(_material(part, bases, roles) for part in definition.get("materials", ())),
+        materials=tuple(parts.material(part) for part in definition.get("materials", ())),
         steps=steps,
-        certificate=Certificate(
-            kind=certificate["kind"],
-            issuer=_department(certificate["issuer"], roles),
-            name=text(certificate["name"]),
-            basis=_bases(certificate.get("basis", ()), bases),
-        ),
+        certificate=parts.certificate(definition["certificate"]),
+        acceptance=parts.acceptance(definition.get("acceptance")),
+        region=definition.get("region", NATION),
+        standard=parse.standard(definition.get("standard")),
+        effective_from=parse.day(definition.get("effective_from")),
+        cancel_on=parse.day(definition.get("cancel_on")),
+        case_type=definition.get("case_type", "2"),
+        joint=parts.joint(definition.get("joint")),
+        delivery=parse.limit(definition.get("delivery")),
+        holder=parse.holder(definition.get("holder")),
+        cross_region=parse.cross_region(definition.get("cross_region")),
+        counters=parse.counters(definition.get("counters", [])),
+        contacts=parse.contacts(definition.get("contacts", [])),
+        fees=parts.fees(definition.get("fees", [])),
+        substitutions=parts.substitutions(definition.get("substitutions", [])),
+        renewal=parts.renewal(definition.get("renewal")),
         definition=definition,
         _by_id={step.id: step for step in steps},
         _deciding=tuple(deciding),
-    )
-
-
-def _department(role: str, roles: Mapping[str, str]) -> str:
-    """The department in a role; a name that is no role of the item is a department's id itself."""
-    return roles.get(role, role)
-
-
-def _step(part: JsonObject, bases: Mapping[str, Basis], roles: Mapping[str, str]) -> Step:
-    needs = tuple(Need(need["step"], _bases(need.get("basis", ()), bases)) for need in part.get("needs", ()))
-    limit = part.get("limit", {})
-    return Step(
-        id=part["id"],
-        name=text(part["name"]),
-        department=_department(part["department"], roles),
-        role=part["department"],
-        stage=part.get("stage"),
-        needs=needs,
-        needed=frozenset(need.step for need in needs),
-        when=Condition.compile(part["when"]) if "when" in part else None,
-        limits=Limits(_limit(limit.get("legal")), _limit(limit.get("promised"))),
-        basis=_bases(part.get("basis", ()), bases),
-        decide=_decide(part["decide"]),
-    )
-
-
-def _decide(part: JsonObject) -> Decide:
-    if part["by"] == "officer":
-        return Decide("officer")
-    if part["by"] != "rule":
-        raise ItemDefinitionError(f"decide.by is {part['by']!r}, not officer or rule")
-    return Decide("rule", Condition.compile(part["grant_when"]), part.get("else", "officer"))
-
-
-def _limit(part: JsonObject | None) -> Limit | None:
-    return None if part is None else Limit(part["number"], part["unit"])
-
-
-def _base(part: JsonObject, laws: Mapping[str, Text]) -> Basis:
-    if "local_habit" in part:
-        return Basis(None, "", text(part["local_habit"]))
-    return Basis(laws[part["law"]], part["article"], text(part["says"]))
-
-
-def _bases(names: Any, bases: Mapping[str, Basis]) -> tuple[Basis, ...]:
-    return tuple(bases[name] for name in names)
-
-
-def _material(part: JsonObject, bases: Mapping[str, Basis], roles: Mapping[str, str]) -> Material:
-    return Material(
-        id=part["id"],
-        name=text(part["name"]),
-        issuer=text(part["issuer"]),
-        department=_department(part["asked_by"], roles),
-        basis=_bases(part["basis"], bases),
-        obtain=tuple(text(way) for way in part["obtain"]),
     )
