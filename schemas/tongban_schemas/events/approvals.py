@@ -1,6 +1,6 @@
 """What a department says about its own steps of a case."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -43,6 +43,16 @@ def appeal_decision_field(step: str) -> str:
     """The field under which the text of a decision on an appeal is sealed."""
     return f"approval.appeal-decided/{step}"
 
+
+RestsOn = Annotated[
+    list[UUID] | None,
+    Field(
+        description=(
+            "Event ids of what the decision rests on: the grants that its step needs, and the corrections of what it "
+            "looks at. Absent when it was not told."
+        )
+    ),
+]
 
 Silence = Literal["none", "escalate", "deemed"]
 """What it means when an opinion does not come in time: nothing, the supervisor is told, or consent with a basis."""
@@ -118,6 +128,7 @@ class ApprovalGranted(EventData):
     deemed: bool = Field(default=False, description="Granted by silence: the time passed without a decision.")
     conditional: bool = Field(default=False, description="Granted while promised materials are still to come.")
     concurring: list[UUID] = Field(default_factory=list, description="Officers who said yes before.")
+    rests_on: RestsOn = None
     act: Act | None = None
 
 
@@ -134,6 +145,7 @@ class ApprovalRefused(EventData):
     reason_code: str = Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")
     reason: Sealed
     round: Round = 1
+    rests_on: RestsOn = None
     act: Act | None = None
 
 
