@@ -18,6 +18,9 @@ LogEvent = Literal[
     "consumer.batch-split",
     "consumer.engine-unavailable",
     "consumer.ignored",
+    "alarms.engine-unavailable",
+    "alarms.batch-split",
+    "alarms.case-failed",
     "parked.record",
     "parked.key",
     "parked.released",
@@ -37,6 +40,7 @@ LogEvent = Literal[
 SpanName = Literal["apply", "correct", "withdraw", "decide", "process", "issue", "notify"]
 
 MetricName = Literal[
+    "tongban.alarms.rung",
     "tongban.events.handled",
     "tongban.events.ignored",
     "tongban.events.parked",
@@ -60,6 +64,9 @@ MESSAGES: dict[LogEvent, str] = {
     "consumer.batch-split": "A batch failed and is retried in halves, down to single events.",
     "consumer.engine-unavailable": "The database or the broker does not answer; the batch is read again.",
     "consumer.ignored": "A record of an unknown type was passed over.",
+    "alarms.engine-unavailable": "The database does not answer; the alarms ring when it does.",
+    "alarms.batch-split": "A batch of alarms failed and is rung case by case.",
+    "alarms.case-failed": "What time makes true of a case cannot be said; it is tried again.",
     "parked.record": "A record that is no readable event was set aside.",
     "parked.key": "An event cannot be handled; its key waits.",
     "parked.released": "A parked key was handled in order and flows again.",
