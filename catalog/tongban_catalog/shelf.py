@@ -1,4 +1,4 @@
-"""What a service knows of the catalogue: items, compiled; departments; the cases that wait for one or the other.
+"""What a service knows of the catalogue: items, compiled; departments; calendars; the cases that wait for an entry.
 
 A service stands on it with ``MIGRATIONS_OF = ("tongban_catalog",)`` in its package, keeps one `Shelf` for the process and
 lets it learn by `Shelf.register`. Functions take the caller's transaction and never commit; the ones that only read take a
@@ -16,15 +16,16 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from tongban_runtime import facts
+from tongban_runtime import alarms, facts
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome, Park
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event, EventData
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished
 from tongban_schemas.types import ItemRef
 
+from tongban_catalog.clock import Calendar, Calendars, parse_hours
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item, ItemDefinitionError
 
@@ -43,6 +44,7 @@ class Shelf:
     def __init__(self) -> None:
         self._items: dict[ItemRef, Item] = {}
         self._newest: dict[str, ItemRef] = {}
+        self._calendars: tuple[int, Calendars] | None = None
         self._read_at = float("-inf")
 
     async def items(self, tx: Tx | Pool, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
@@ -87,6 +89,14 @@ class Shelf:
         rows = await tx.fetch("SELECT id, uscc, name_zh, name_en FROM department")
         return {row["id"]: Department(*row) for row in rows}
 
+    async def calendars(self, tx: Tx | Pool) -> Calendars:
+        """All calendars. Alarms that the transaction saves after this are rung once more when a calendar changes."""
+        basis = await alarms.current_basis(tx)
+        if self._calendars is None or self._calendars[0] != basis:
+            rows = await tx.fetch("SELECT region, year, off, work, hours FROM calendar")
+            self._calendars = (basis, Calendars(_calendar(row) for row in rows))
+        return self._calendars[1]
+
     async def items_for(self, tx: Tx, cases: Sequence[tuple[Case, ItemRef]]) -> dict[ItemRef, Item]:
         """The items that locked cases need. A case whose item is absent waits, and is resumed when it is published."""
         refs = {ref for _, ref in cases}
@@ -114,6 +124,7 @@ class Shelf:
             partial(self.learn, models=models or {}, resume=resume),
             ItemPublished,
             DepartmentRegistered,
+            CalendarPublished,
             name="catalogue",
             replay=Replay.SAFE,
             description=self.learn.__doc__,
@@ -127,13 +138,15 @@ class Shelf:
         models: Mapping[str, type[EventData]],
         resume: Resume | None,
     ) -> Outcome:
-        """Puts items and departments on the shelf, and moves on the cases that waited for them.
+        """Puts items, departments and calendars on the shelf, moves on the cases that waited, wakes every alarm for a calendar.
 
-        Duplicates: a version that is there stays as it is; of a department the entry with the highest sequence stays.
-        Failure: a definition that is no item, or not the item that the event names, is parked; its cases wait for it.
+        Duplicates: a version that is there stays as it is; of a department and of a calendar the highest sequence stays.
+        Failure: a definition that is no item, or not the item that the event names, is parked; its cases wait for it. So is a
+        calendar whose days or hours contradict each other; what is known of its year stays.
         """
         items: list[ItemPublished] = []
         departments: dict[str, tuple[int, DepartmentRegistered]] = {}
+        calendars: dict[tuple[str, int], tuple[int, CalendarPublished]] = {}
         for event in events:
             match event.data:
                 case ItemPublished() as published:
@@ -143,12 +156,19 @@ class Shelf:
                 case DepartmentRegistered(department=department) as registered:
                     if department not in departments or departments[department][0] < event.sequence:
                         departments[department] = (event.sequence, registered)
+                case CalendarPublished(region=region, year=year) as calendar:
+                    if (wrong := _contradicting(calendar)) is not None:
+                        return Park("rule_violated", wrong)
+                    if (region, year) not in calendars or calendars[region, year][0] < event.sequence:
+                        calendars[region, year] = (event.sequence, calendar)
         entries = [_item_entry(data.item) for data in items] + [_department_entry(one) for one in departments]
         if resume is not None:
             await facts.lock(tx, await _waiting(tx, entries))
         await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await _put_items(tx, items)
         await _put_departments(tx, list(departments.values()))
+        if await _put_calendars(tx, list(calendars.values())):
+            await alarms.wake_all(tx)
         if resume is not None and (waited := await _stop_waiting(tx, entries)):
             await facts.lock(tx, waited)
             known = await facts.recall(tx, waited, models)
@@ -172,6 +192,20 @@ def _unusable(published: ItemPublished) -> str | None:
     if ref != published.item:
         return f"the definition is {ref.code}:{ref.version}, not what the event names"
     return None
+
+
+def _contradicting(published: CalendarPublished) -> str | None:
+    try:
+        Calendar.of(published)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _calendar(row: Any) -> Calendar:
+    return Calendar(
+        row["region"], row["year"], frozenset(row["off"]), frozenset(row["work"]), parse_hours(row["hours"])
+    )
 
 
 def _resumed(known: tuple[Event, ...], traceparent: str | None) -> Case:
@@ -244,3 +278,27 @@ async def _put_departments(tx: Tx, newest: Sequence[tuple[int, DepartmentRegiste
         [data.name_en for _, data in newest],
         [sequence for sequence, _ in newest],
     )
+
+
+async def _put_calendars(tx: Tx, newest: Sequence[tuple[int, CalendarPublished]]) -> bool:
+    """Whether one of them is new."""
+    changed = False
+    for sequence, data in newest:
+        written = await tx.fetchval(
+            """
+            INSERT INTO calendar AS known (region, year, off, work, hours, source, sequence)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (region, year) DO UPDATE SET off = excluded.off, work = excluded.work, hours = excluded.hours,
+                source = excluded.source, sequence = excluded.sequence
+            WHERE known.sequence < excluded.sequence RETURNING true
+            """,
+            data.region,
+            data.year,
+            data.off,
+            data.work,
+            data.hours,
+            data.source,
+            sequence,
+        )
+        changed = changed or bool(written)
+    return changed
