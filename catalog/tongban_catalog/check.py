@@ -1,10 +1,10 @@
-"""The checks an item passes before it is published. Each problem names the file, the line and the rule.
+"""The checks a catalogue passes before it is published. Each problem names the file, the line and the rule.
 
-`check_catalog` reads a folder with ``departments.yaml`` and ``items/*.yaml``; the rules on one item are in
-`tongban_catalog.rules`.
+`check_catalog` reads a folder with ``departments.yaml``, ``standards/*.yaml`` and ``implementations/<region>/*.yaml``. The
+rules on a composed item are in `tongban_catalog.rules`, those on what a region may say in `tongban_catalog.rules.regional`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,117 +15,151 @@ from tongban_schemas.types import JsonObject
 from tongban_catalog.codes import uscc_is_valid
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text, explain
-from tongban_catalog.load import PACKAGED, CatalogFileError, Source, item_files, item_schema, read_source
-from tongban_catalog.rules import RULES, Problem
-
-_DEPARTMENTS_SCHEMA: JsonObject = {
-    "$id": "urn:tongban:schema:departments:1",
-    "type": "array",
-    "minItems": 1,
-    "items": {
-        "type": "object",
-        "required": ["id", "uscc", "name"],
-        "additionalProperties": False,
-        "properties": {
-            "id": {"type": "string", "pattern": "^[a-z][a-z0-9-]{1,40}$"},
-            "uscc": {"type": "string"},
-            "name": {
-                "type": "object",
-                "required": ["zh", "en"],
-                "additionalProperties": False,
-                "properties": {"zh": {"type": "string", "minLength": 1}, "en": {"type": "string", "minLength": 1}},
-            },
-        },
-    },
-}
-
-
-_ITEM_SCHEMA = item_schema()
-_SCHEMAS = {schema["$id"]: schema for schema in (_ITEM_SCHEMA, _DEPARTMENTS_SCHEMA)}
+from tongban_catalog.formats import PACKAGED, departments_schema, implementation_schema, item_schema, standard_schema
+from tongban_catalog.load import StandardKey, composed, department, implementation_files, standard_files
+from tongban_catalog.problem import Problem, problem
+from tongban_catalog.rules import RULES, STANDARD_RULES
+from tongban_catalog.rules.regional import additions, regional
+from tongban_catalog.source import CatalogFileError, Source, read_source
 
 
 @cache
-def _validator(schema_id: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(_SCHEMAS[schema_id], validate_formats=True, offline=True)
+def _validator(schema_of: Callable[[], JsonObject]) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema_of(), validate_formats=True, offline=True)
 
 
 def check_catalog(root: Path = PACKAGED) -> list[Problem]:
     """Every problem of a catalogue folder, by file and line; empty when all of it may be published."""
     departments, problems = check_departments(root / "departments.yaml")
-    files = item_files(root)
+    standards, found = check_standards(root)
+    problems += found
+    files = implementation_files(root)
     if not files:
-        problems.append(Problem(root / "items", 1, "no-items", Text("没有事项文件", "there is no items/*.yaml")))
-    codes: dict[tuple[Any, Any], Path] = {}
+        said = Text("没有事项文件", "there is no implementations/<region>/*.yaml")
+        problems.append(Problem(root / "implementations", 1, "no-items", said))
+    known: dict[tuple[str, int], Path] = {}
     for file in files:
-        found = check_item(file, departments)
+        source, found = check_implementation(file, standards, departments)
         problems += found
-        if not found:
-            source = read_source(file)
-            identity = (source.data["code"], source.data["version"])
-            if identity in codes:
-                said = Text(
-                    f"编码与版本同 {codes[identity].name} 重复",
-                    f"{codes[identity].name} has this code and version already",
-                )
-                problems.append(Problem(file, source.line(["code"]), "duplicate-item", said))
-            codes[identity] = file
-    return sorted(problems, key=lambda problem: (str(problem.file), problem.line, problem.rule))
+        if source is None:
+            continue
+        identity = (source.data["code"], source.data["version"])
+        if identity in known:
+            zh = f"编码与版本同 {known[identity].name} 重复"
+            en = f"{known[identity].name} has this code and version already"
+            problems.append(problem(source, ["code"], "duplicate-item", zh, en))
+        known.setdefault(identity, file)
+    return sorted(set(problems), key=lambda one: (str(one.file), one.line, one.rule, one.said.en))
 
 
-def check_item(file: Path, departments: dict[str, Department]) -> list[Problem]:
-    """Every problem of one item file. When its shape is wrong, only that is told."""
+def check_standards(root: Path) -> tuple[dict[StandardKey, Source], list[Problem]]:
+    """The well-shaped standards of a folder, and the problems of all of them."""
+    standards: dict[StandardKey, Source] = {}
+    problems: list[Problem] = []
+    for file in standard_files(root):
+        source, found = _read(file, standard_schema)
+        problems += found
+        if source is None:
+            continue
+        problems += [one for rule in STANDARD_RULES for one in rule(source, {})]
+        identity = (source.data["code"], source.data["version"])
+        if identity in standards:
+            other = standards[identity].spot([]).file.name
+            zh, en = f"基本编码与版本同 {other} 重复", f"{other} has this basic code and version already"
+            problems.append(problem(source, ["code"], "duplicate-standard", zh, en))
+        standards.setdefault(identity, source)
+    return standards, problems
+
+
+def check_implementation(
+    file: Path, standards: dict[StandardKey, Source], departments: dict[str, Department]
+) -> tuple[Source | None, list[Problem]]:
+    """One implementation with the problems of it and of the item it makes; None when its shape is wrong."""
     try:
         source = read_source(file)
     except CatalogFileError as error:
-        return [Problem(file, error.line, "yaml", Text(error.zh, error.en))]
-    problems = list(_schema_problems(source, _ITEM_SCHEMA))
-    if not problems:
-        problems = [problem for rule in RULES for problem in rule(source, departments)]
-    return sorted(problems, key=lambda problem: (problem.line, problem.rule))
+        return None, [_unreadable(error)]
+    if isinstance(source.data, dict) and (added := list(additions(source))):
+        return None, added
+    problems = list(_shape(source, implementation_schema))
+    if problems:
+        return None, problems
+    reference = source.data["implements"]
+    standard = standards.get((reference["standard"], reference["version"]))
+    if standard is None:
+        names = "、".join(f"{code} v{version}" for code, version in standards)
+        zh = f"没有国家标准 {reference['standard']} v{reference['version']},现有:{names}"
+        en = f"there is no national standard {reference['standard']} version {reference['version']}; there are: {names}"
+        return source, [problem(source, ["implements"], "unknown-standard", zh, en)]
+    problems = list(regional(source, standard.data))
+    item = composed(standard, source)
+    shape = list(_shape(item, item_schema))
+    problems += shape or [one for rule in RULES for one in rule(item, departments)]
+    return source, problems
 
 
 def check_departments(file: Path) -> tuple[dict[str, Department], list[Problem]]:
     """The departments of a file by id, and the problems of the file."""
-    try:
-        source = read_source(file)
-    except OSError:
+    if not file.is_file():
         return {}, [Problem(file, 1, "no-departments", Text("找不到部门文件", "the departments file is missing"))]
-    except CatalogFileError as error:
-        return {}, [Problem(file, error.line, "yaml", Text(error.zh, error.en))]
-    problems = list(_schema_problems(source, _DEPARTMENTS_SCHEMA))
-    if problems:
-        return {}, problems
+    source, problems = _read(file, departments_schema)
     departments: dict[str, Department] = {}
+    if source is None:
+        return {}, problems
     for index, part in enumerate(source.data):
         if part["id"] in departments:
-            said = Text(f"部门 {part['id']} 重复", f"the department {part['id']} stands twice")
-            problems.append(Problem(file, source.line([index, "id"]), "duplicate-department", said))
+            zh, en = f"部门 {part['id']} 重复", f"the department {part['id']} stands twice"
+            problems.append(problem(source, [index, "id"], "duplicate-department", zh, en))
         if not uscc_is_valid(part["uscc"]):
-            said = Text(
-                f"{part['uscc']} 不是有效的统一社会信用代码", f"{part['uscc']} is no valid unified social credit code"
+            zh, en = (
+                f"{part['uscc']} 不是有效的统一社会信用代码",
+                f"{part['uscc']} is no valid unified social credit code",
             )
-            problems.append(Problem(file, source.line([index, "uscc"]), "uscc", said))
-        departments[part["id"]] = Department(part["id"], part["uscc"], part["name"]["zh"], part["name"]["en"])
+            problems.append(problem(source, [index, "uscc"], "uscc", zh, en))
+        departments[part["id"]] = department(part)
+    for index, part in enumerate(source.data):
+        supervisor = part.get("supervisor")
+        if supervisor is not None and (supervisor not in departments or supervisor == part["id"]):
+            zh, en = (
+                f"上级 {supervisor} 应为另一已登记部门",
+                f"the supervisor {supervisor} has to be another department here",
+            )
+            problems.append(problem(source, [index, "supervisor"], "unknown-department", zh, en))
     return departments, problems
 
 
-def _schema_problems(source: Source, schema: JsonObject) -> Iterator[Problem]:
-    for error in _validator(schema["$id"]).iter_errors(source.data):
+def _read(file: Path, schema_of: Callable[[], JsonObject]) -> tuple[Source | None, list[Problem]]:
+    """A file of the right shape; else None and what is wrong with the shape."""
+    try:
+        source = read_source(file)
+    except CatalogFileError as error:
+        return None, [_unreadable(error)]
+    problems = list(_shape(source, schema_of))
+    return (None if problems else source), problems
+
+
+def _unreadable(error: CatalogFileError) -> Problem:
+    return Problem(error.file, error.line, "yaml", Text(error.zh, error.en))
+
+
+def _shape(source: Source, schema_of: Callable[[], JsonObject]) -> Iterator[Problem]:
+    schema = schema_of()
+    for error in _validator(schema_of).iter_errors(source.data):
         place = list(error.instance_path)
         kind = error.kind.name
         where = ".".join(map(str, place))
+        spot, label = source.spot(place), where or "item"
+        names: list[str] = []
+        if kind == "required":
+            name = error.kind.as_dict()["property"]
+            label = f"{where}.{name}" if where else name
         if kind == "additionalProperties":
             names = list(_at(schema, error.evaluation_path[:-1])["properties"])
             for name in error.kind.as_dict()["unexpected"]:
-                said = explain(error, Text(name, name), {}, names)
-                yield Problem(source.file, source.line([*place, name]), "schema", said)
-        elif kind == "required":
-            name = error.kind.as_dict()["property"]
-            label = f"{where}.{name}" if where else name
-            yield Problem(source.file, source.line(place), "schema", explain(error, Text(label, label), {}, []))
-        else:
-            label = where or "item"
-            yield Problem(source.file, source.line(place), "schema", explain(error, Text(label, label), {}, []))
+                spot = source.spot([*place, name])
+                yield Problem(spot.file, spot.line, "schema", explain(error, Text(name, name), {}, names))
+            continue
+        yield Problem(spot.file, spot.line, "schema", explain(error, Text(label, label), {}, names))
 
 
 def _at(schema: JsonObject, path: Iterable[str | int]) -> JsonObject:

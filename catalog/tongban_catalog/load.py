@@ -1,157 +1,127 @@
-"""Reads the catalogue's files: YAML with the line of every key, so that a check can say where. All file access is here."""
+"""Reads a catalogue's folder: departments.yaml, standards/*.yaml and implementations/<region>/*.yaml."""
 
 import json
-import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import yaml
 from tongban_schemas.types import JsonObject
 
+from tongban_catalog.compose import compose, origin
 from tongban_catalog.department import Department
+from tongban_catalog.formats import PACKAGED
 from tongban_catalog.item import Item
+from tongban_catalog.source import CatalogFileError, Source, Spot, read_source
 
-PACKAGED = Path(str(files("tongban_catalog")))
-"""The folder with the items and departments that come with this package."""
+__all__ = ["PACKAGED", "Catalog", "CatalogFileError", "StandardKey", "load_catalog", "load_departments", "with_keys"]
 
-Place = tuple[str | int, ...]
-
-
-class CatalogFileError(ValueError):
-    """A file that is no readable YAML of ours. ``line`` counts from 1; ``zh`` and ``en`` say what to do."""
-
-    def __init__(self, file: Path, line: int, zh: str, en: str) -> None:
-        super().__init__(f"{file}:{line}: {zh} / {en}")
-        self.file = file
-        self.line = line
-        self.zh = zh
-        self.en = en
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One YAML file: its data, and the line of every key and list entry."""
-
-    file: Path
-    data: Any
-    lines: dict[Place, int]
-
-    def line(self, place: Iterable[str | int]) -> int:
-        """The line of a place in the data, or of the nearest place around it."""
-        path = tuple(place)
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
-
-    def at(self, place: Place) -> Any:
-        """The value at a place of `lines`."""
-        value = self.data
-        for key in place:
-            value = value[key]
-        return value
+StandardKey = tuple[str, int]
+"""The basic code and version of a national standard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Departments by id, and items by file name without its ending."""
+    """Departments by id, and items by name: the file's without its ending (see `item_names`)."""
 
     departments: dict[str, Department]
     items: dict[str, Item]
 
     def item(self, name_or_code: str) -> Item:
-        """An item by its file name or its code. Raises `KeyError` naming what there is."""
-        for name, item in self.items.items():
-            if name_or_code in (name, item.code):
-                return item
+        """An item by its name or its code (then the newest version). Raises `KeyError` naming what there is."""
+        if name_or_code in self.items:
+            return self.items[name_or_code]
+        versions = [item for item in self.items.values() if item.code == name_or_code]
+        if versions:
+            return max(versions, key=lambda item: item.version)
         raise KeyError(f"没有事项 {name_or_code} / no such item; there are: {', '.join(self.items)}")
 
 
-class _CoreLoader(yaml.SafeLoader):
-    """YAML 1.2 core scalars: only true and false are booleans (``no`` is text), dates and ``0x1f`` stay text."""
+def standard_files(root: Path) -> list[Path]:
+    return sorted((root / "standards").glob("*.yaml"))
 
 
-_CoreLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|false)$", "tf"),
-    ("null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:0|[1-9][0-9]*)\.[0-9]+$", "-+0123456789"),
-):
-    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+def implementation_files(root: Path) -> list[Path]:
+    return sorted((root / "implementations").glob("*/*.yaml"))
 
 
-def read_source(file: Path) -> Source:
-    """One YAML file with its lines.
+def composed(standard: Source, implementation: Source) -> Source:
+    """The item that the two files make; every place of it leads to the file and line that says it."""
 
-    Raises `CatalogFileError` for text that is no YAML, a key that stands twice, and for anchors and aliases.
+    def spot(place: Iterable[str | int]) -> Spot:
+        path = tuple(place)
+        whose, there = origin(standard.data, implementation.data, path)
+        return (standard if whose == "standard" else implementation).spot(there)
+
+    return Source(compose(standard.data, implementation.data), spot)
+
+
+def item_names(files: Iterable[Path]) -> dict[Path, str]:
+    """The name of each implementation: its file's, with ``<region>/`` before it where an earlier region has that name.
+
+    The region with the highest code keeps the short name, so that a catalogue is read the same everywhere.
     """
-    try:
-        content = file.read_text(encoding="utf-8")
-        loader = _CoreLoader(content)
-        node = loader.get_single_node()
-    except UnicodeDecodeError as error:
-        raise CatalogFileError(file, 1, "文件不是 UTF-8 编码", "the file is not UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        what = getattr(error, "problem", None) or "no YAML"
-        raise CatalogFileError(file, line, f"不是正确的 YAML:{what}", f"this is not YAML: {what}") from error
-    if node is None:
-        raise CatalogFileError(file, 1, "文件是空的", "the file is empty")
-    lines: dict[Place, int] = {}
-    seen: set[int] = set()
-    return Source(file, _value(loader, node, (), lines, seen, file), lines)
-
-
-def _value(
-    loader: _CoreLoader, node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int], file: Path
-) -> Any:
-    line = node.start_mark.line + 1
-    lines.setdefault(place, line)
-    if id(node) in seen:
-        raise CatalogFileError(file, line, "不支持锚点和别名,请写全", "anchors and aliases are not taken: write it out")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            key_line = key_node.start_mark.line + 1
-            if key in found:
-                raise CatalogFileError(file, key_line, f"键 {key} 重复", f"the key {key} stands twice: remove one")
-            lines[(*place, key)] = key_line
-            found[key] = _value(loader, value_node, (*place, key), lines, seen, file)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, part, (*place, index), lines, seen, file) for index, part in enumerate(node.value)]
-    return loader.construct_object(node)
-
-
-def item_schema() -> JsonObject:
-    """The JSON Schema of the item format."""
-    schema: JsonObject = json.loads((PACKAGED / "item.schema.json").read_text(encoding="utf-8"))
-    return schema
-
-
-def item_files(root: Path = PACKAGED) -> list[Path]:
-    return sorted((root / "items").glob("*.yaml"))
+    known = sorted(files, key=lambda file: (file.parent.name, file.stem))
+    left = Counter(file.stem for file in known)
+    names: dict[Path, str] = {}
+    for file in known:
+        left[file.stem] -= 1
+        names[file] = file.stem if not left[file.stem] else f"{file.parent.name}/{file.stem}"
+    return names
 
 
 def load_departments(root: Path = PACKAGED) -> dict[str, Department]:
     """Departments by id. The file is checked by `tongban_catalog.check`."""
-    source = read_source(root / "departments.yaml")
-    return {
-        part["id"]: Department(part["id"], part["uscc"], part["name"]["zh"], part["name"]["en"]) for part in source.data
-    }
+    return {part["id"]: department(part) for part in read_source(root / "departments.yaml").data}
 
 
-def load_item(file: Path) -> Item:
-    """Raises `CatalogFileError` or `tongban_catalog.item.ItemDefinitionError`."""
-    return Item.from_definition(read_source(file).data)
+def department(part: JsonObject) -> Department:
+    """One entry of departments.yaml."""
+    name = part["name"]
+    return Department(part["id"], part["uscc"], name["zh"], name["en"], part.get("region"), part.get("supervisor"))
+
+
+def load_standards(root: Path = PACKAGED) -> dict[StandardKey, Source]:
+    sources = [read_source(file) for file in standard_files(root)]
+    return {(source.data["code"], source.data["version"]): source for source in sources}
 
 
 def load_catalog(root: Path = PACKAGED) -> Catalog:
-    """The catalogue of a folder with ``departments.yaml`` and ``items/*.yaml``; without one, the packaged catalogue."""
-    return Catalog(load_departments(root), {file.stem: load_item(file) for file in item_files(root)})
+    """The catalogue of a folder; without one, the packaged catalogue.
+
+    Raises `CatalogFileError`, `KeyError` for a standard that is not there, or
+    `tongban_catalog.item.ItemDefinitionError`: a folder that passes `tongban_catalog.check` raises none.
+    """
+    standards = load_standards(root)
+    names = item_names(implementation_files(root))
+    items: dict[str, Item] = {}
+    single = {file.stem: file for file in sorted((root / "items").glob("*.yaml"))}
+    items |= {name: Item.from_definition(read_source(file).data) for name, file in single.items()}
+    for file, name in sorted(names.items(), key=lambda entry: entry[1]):
+        if name in single:
+            continue
+        implementation = read_source(file).data
+        reference = implementation["implements"]
+        standard = standards[reference["standard"], reference["version"]].data
+        items[name] = Item.from_definition(compose(standard, implementation))
+    return Catalog(load_departments(root), items)
+
+
+def with_keys(catalog: Catalog, folder: Path) -> Catalog:
+    """The catalogue with the public keys of the departments: ``<department>.json`` in the folder, a JWK or a list of them.
+
+    Raises `ValueError` for a file that is no JSON, or holds a private key.
+    """
+    departments = dict(catalog.departments)
+    for file in sorted(folder.glob("*.json")):
+        if file.stem not in departments:
+            continue
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file}: 不是 JSON / this is no JSON: {error}") from error
+        keys = found if isinstance(found, list) else [found]
+        if any(not isinstance(key, dict) or "kty" not in key or "d" in key or "k" in key for key in keys):
+            raise ValueError(f"{file}: 应为公钥 JWK,不得含私钥 / it has to be public JWKs, never a private key")
+        departments[file.stem] = replace(departments[file.stem], keys=tuple(keys))
+    return Catalog(departments, catalog.items)
