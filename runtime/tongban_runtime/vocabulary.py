@@ -37,7 +37,9 @@ LogEvent = Literal[
     "notification.retry",
 ]
 
-SpanName = Literal["apply", "correct", "withdraw", "decide", "process", "issue", "notify"]
+SpanName = Literal[
+    "apply", "correct", "withdraw", "supplement", "appeal", "receive", "decide", "process", "issue", "notify"
+]
 
 MetricName = Literal[
     "tongban.alarms.rung",
