@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -136,6 +136,38 @@ async def test_the_newest_version_is_the_highest(service: Service, pool: Pool) -
     assert newest.version == 10
     assert [item.ref for item in await service.shelf.all_newest(pool)] == [newest.ref]
     assert await service.shelf.newest(pool, "none") is None
+
+
+async def test_new_applications_come_under_the_version_in_force(service: Service, pool: Pool) -> None:
+    def dated(number: int, effective_from: str, cancel_on: str | None = None) -> Event:
+        dates = {"effective_from": effective_from} | ({} if cancel_on is None else {"cancel_on": cancel_on})
+        item = Item.from_definition({**ITEM.definition, "version": number, **dates})
+        return published(item)
+
+    await service.learn(dated(1, "2026-01-01"), dated(2, "2026-06-01"), dated(3, "2027-01-01", "2027-07-01"))
+    found = {
+        day: None if (item := await service.shelf.current(pool, ITEM.code, day)) is None else item.version
+        for day in map(date.fromisoformat, ("2025-12-31", "2026-01-01", "2026-12-31", "2027-01-01", "2027-07-01"))
+    }
+    assert list(found.values()) == [None, 1, 2, 3, None]
+    assert [item.version for item in await service.shelf.all_current(pool, date(2026, 6, 1))] == [2]
+    assert await service.shelf.current(pool, "none", date(2026, 6, 1)) is None
+
+
+async def test_a_department_keeps_its_region_supervisor_and_keys(service: Service, pool: Pool) -> None:
+    key = {"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}
+    data = DepartmentRegistered(
+        department=BODY,
+        uscc="11990000000000019A",
+        name_zh="一",
+        name_en="one",
+        region="990100",
+        supervisor="lead",
+        keys=[key],
+    )
+    await service.learn(entry(f"department:{BODY}", data))
+    found = (await service.shelf.departments(pool))[BODY]
+    assert (found.region, found.supervisor, found.keys) == ("990100", "lead", (key,))
 
 
 @pytest.mark.parametrize("batched", [True, False])

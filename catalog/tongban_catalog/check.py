@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 from tongban_schemas.types import JsonObject
 
+from tongban_catalog.calendar import check_calendars
 from tongban_catalog.codes import uscc_is_valid
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text, explain
@@ -32,7 +33,7 @@ def check_catalog(root: Path = PACKAGED) -> list[Problem]:
     """Every problem of a catalogue folder, by file and line; empty when all of it may be published."""
     departments, problems = check_departments(root / "departments.yaml")
     standards, found = check_standards(root)
-    problems += found
+    problems += [*found, *check_calendars(root)]
     files = implementation_files(root)
     if not files:
         said = Text("没有事项文件", "there is no implementations/<region>/*.yaml")

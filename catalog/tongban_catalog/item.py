@@ -13,6 +13,7 @@ from typing import Any
 from tongban_schemas.types import ItemRef, JsonObject, Limit, Unit
 
 from tongban_catalog import parse
+from tongban_catalog.clock import NATION
 from tongban_catalog.form import FieldError, Form, Text, text
 from tongban_catalog.parts import (
     Acceptance,
@@ -85,8 +86,6 @@ __all__ = [
     "split_personal",
 ]
 
-NATION = "000000"
-"""The region of what holds in the whole country."""
 _FLOWS_KEPT = 4096
 _ABSENT = object()
 

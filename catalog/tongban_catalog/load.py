@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tongban_schemas.events.catalog import CalendarPublished
 from tongban_schemas.types import JsonObject
 
+from tongban_catalog.calendar import packaged
 from tongban_catalog.compose import compose, origin
 from tongban_catalog.department import Department
 from tongban_catalog.formats import PACKAGED
@@ -22,10 +24,11 @@ StandardKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Departments by id, and items by name: the file's without its ending (see `item_names`)."""
+    """Departments by id, calendars, and items by name: the file's without its ending (see `item_names`)."""
 
     departments: dict[str, Department]
     items: dict[str, Item]
+    calendars: tuple[CalendarPublished, ...] = ()
 
     def item(self, name_or_code: str) -> Item:
         """An item by its name or its code (then the newest version). Raises `KeyError` naming what there is."""
@@ -104,7 +107,7 @@ def load_catalog(root: Path = PACKAGED) -> Catalog:
         reference = implementation["implements"]
         standard = standards[reference["standard"], reference["version"]].data
         items[name] = Item.from_definition(compose(standard, implementation))
-    return Catalog(load_departments(root), items)
+    return Catalog(load_departments(root), items, tuple(packaged(root)))
 
 
 def with_keys(catalog: Catalog, folder: Path) -> Catalog:
@@ -124,4 +127,4 @@ def with_keys(catalog: Catalog, folder: Path) -> Catalog:
         if any(not isinstance(key, dict) or "kty" not in key or "d" in key or "k" in key for key in keys):
             raise ValueError(f"{file}: 应为公钥 JWK,不得含私钥 / it has to be public JWKs, never a private key")
         departments[file.stem] = replace(departments[file.stem], keys=tuple(keys))
-    return Catalog(departments, catalog.items)
+    return replace(catalog, departments=departments)

@@ -42,15 +42,24 @@ class Published:
 
 
 def catalog_events(catalog: Catalog, now: datetime) -> list[Event]:
-    """The events of a whole catalogue, departments first. Ids depend on the content alone, not on ``now`` (UTC)."""
+    """The events of a whole catalogue: departments, calendars, items. Ids depend on the content alone, not on ``now`` (UTC)."""
     registered = [
         _event(
             f"department:{body.id}",
-            DepartmentRegistered(department=body.id, uscc=body.uscc, name_zh=body.name_zh, name_en=body.name_en),
+            DepartmentRegistered(
+                department=body.id,
+                uscc=body.uscc,
+                name_zh=body.name_zh,
+                name_en=body.name_en,
+                region=body.region,
+                supervisor=body.supervisor,
+                keys=list(body.keys),
+            ),
             now,
         )
         for body in catalog.departments.values()
     ]
+    registered += [_event(f"calendar:{one.region}:{one.year}", one, now) for one in catalog.calendars]
     items = [
         _event(f"item:{item.code}:{item.version}", ItemPublished(item=item.ref, definition=item.definition), now)
         for item in catalog.items.values()
@@ -71,7 +80,7 @@ def _digest(data: EventData) -> str:
 def plan(events: Sequence[Event], standing: Mapping[str, Event]) -> list[tuple[Event, Change]]:
     """What to do about each event, given the newest one per key that the topic holds.
 
-    A department may change its name: its next event counts on. Raises `PublishError` for an item version that the topic
+    A department or a calendar may change: its next event counts on. Raises `PublishError` for an item version that the topic
     holds with other content.
     """
     planned: list[tuple[Event, Change]] = []

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -28,6 +29,7 @@ from tongban_schemas.types import ItemRef
 from tongban_catalog.clock import Calendar, Calendars, parse_hours
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item, ItemDefinitionError
+from tongban_catalog.parse import day
 
 FRESH_SECONDS: Final = 1.0
 """For how long `Shelf.newest` takes its list of newest versions as it is."""
@@ -43,7 +45,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._items: dict[ItemRef, Item] = {}
-        self._newest: dict[str, ItemRef] = {}
+        self._versions: dict[str, list[tuple[int, date | None, date | None]]] = {}
         self._calendars: tuple[int, Calendars] | None = None
         self._read_at = float("-inf")
 
@@ -72,22 +74,44 @@ class Shelf:
 
     async def newest(self, tx: Tx | Pool, code: str) -> Item | None:
         """The newest version of an item, or None. At most `FRESH_SECONDS` behind the database."""
-        if not self._is_fresh() or code not in self._newest:
-            await self._read_newest(tx)
-        ref = self._newest.get(code)
-        return None if ref is None else await self.item(tx, ref)
+        if not self._is_fresh() or code not in self._versions:
+            await self._read_versions(tx)
+        versions = self._versions.get(code)
+        return None if versions is None else await self.item(tx, ItemRef(code=code, version=versions[0][0]))
 
     async def all_newest(self, tx: Tx | Pool) -> list[Item]:
         """Every item in its newest version, by code. At most `FRESH_SECONDS` behind the database."""
         if not self._is_fresh():
-            await self._read_newest(tx)
-        found = await self.items(tx, self._newest.values())
-        return [found[ref] for ref in self._newest.values()]
+            await self._read_versions(tx)
+        refs = [ItemRef(code=code, version=versions[0][0]) for code, versions in self._versions.items()]
+        found = await self.items(tx, refs)
+        return [found[ref] for ref in refs]
+
+    async def current(self, tx: Tx | Pool, code: str, today: date) -> Item | None:
+        """The version under which new applications are taken on a day in China, or None.
+
+        It is the newest that has taken effect, unless it is cancelled: a cancelled version gives way to no older one. At most
+        `FRESH_SECONDS` behind the database.
+        """
+        if not self._is_fresh() or code not in self._versions:
+            await self._read_versions(tx)
+        for version, effective_from, cancel_on in self._versions.get(code, ()):
+            if effective_from is None or effective_from <= today:
+                standing = cancel_on is None or today < cancel_on
+                return await self.item(tx, ItemRef(code=code, version=version)) if standing else None
+        return None
+
+    async def all_current(self, tx: Tx | Pool, today: date) -> list[Item]:
+        """Every item that takes new applications on a day in China, by code; see `current`."""
+        if not self._is_fresh():
+            await self._read_versions(tx)
+        found = [await self.current(tx, code, today) for code in list(self._versions)]
+        return [item for item in found if item is not None]
 
     async def departments(self, tx: Tx | Pool) -> dict[str, Department]:
         """The departments that the catalogue has registered, by id."""
-        rows = await tx.fetch("SELECT id, uscc, name_zh, name_en FROM department")
-        return {row["id"]: Department(*row) for row in rows}
+        rows = await tx.fetch("SELECT id, uscc, name_zh, name_en, region, supervisor, keys FROM department")
+        return {row["id"]: _department(row) for row in rows}
 
     async def calendars(self, tx: Tx | Pool) -> Calendars:
         """All calendars. Alarms that the transaction saves after this are rung once more when a calendar changes."""
@@ -178,9 +202,12 @@ class Shelf:
     def _is_fresh(self) -> bool:
         return time.monotonic() - self._read_at < FRESH_SECONDS
 
-    async def _read_newest(self, tx: Tx | Pool) -> None:
-        rows = await tx.fetch("SELECT code, max(version) AS version FROM item GROUP BY code ORDER BY code")
-        self._newest = {row["code"]: ItemRef(code=row["code"], version=row["version"]) for row in rows}
+    async def _read_versions(self, tx: Tx | Pool) -> None:
+        rows = await tx.fetch("SELECT code, version, effective_from, cancel_on FROM item ORDER BY code, version DESC")
+        versions: dict[str, list[tuple[int, date | None, date | None]]] = {}
+        for row in rows:
+            versions.setdefault(row["code"], []).append((row["version"], row["effective_from"], row["cancel_on"]))
+        self._versions = versions
         self._read_at = time.monotonic()
 
 
@@ -200,6 +227,18 @@ def _contradicting(published: CalendarPublished) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _department(row: Any) -> Department:
+    return Department(
+        row["id"],
+        row["uscc"],
+        row["name_zh"],
+        row["name_en"],
+        row["region"],
+        row["supervisor"],
+        tuple(json.loads(row["keys"])),
+    )
 
 
 def _calendar(row: Any) -> Calendar:
@@ -254,28 +293,33 @@ async def _stop_waiting(tx: Tx, entries: Sequence[str]) -> dict[UUID, str | None
 async def _put_items(tx: Tx, published: Sequence[ItemPublished]) -> None:
     await tx.execute(
         """
-        INSERT INTO item (code, version, definition)
-        SELECT * FROM unnest($1::text[], $2::int[], $3::json[]) ON CONFLICT DO NOTHING
+        INSERT INTO item (code, version, definition, effective_from, cancel_on)
+        SELECT * FROM unnest($1::text[], $2::int[], $3::json[], $4::date[], $5::date[]) ON CONFLICT DO NOTHING
         """,
         [data.item.code for data in published],
         [data.item.version for data in published],
         [json.dumps(data.definition, ensure_ascii=False) for data in published],
+        [day(data.definition.get("effective_from")) for data in published],
+        [day(data.definition.get("cancel_on")) for data in published],
     )
 
 
 async def _put_departments(tx: Tx, newest: Sequence[tuple[int, DepartmentRegistered]]) -> None:
     await tx.execute(
         """
-        INSERT INTO department AS known (id, uscc, name_zh, name_en, sequence)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
+        INSERT INTO department AS known (id, uscc, name_zh, name_en, region, supervisor, keys, sequence)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::json[], $8::int[])
         ON CONFLICT (id) DO UPDATE SET uscc = excluded.uscc, name_zh = excluded.name_zh, name_en = excluded.name_en,
-            sequence = excluded.sequence
+            region = excluded.region, supervisor = excluded.supervisor, keys = excluded.keys, sequence = excluded.sequence
         WHERE known.sequence < excluded.sequence
         """,
         [data.department for _, data in newest],
         [data.uscc for _, data in newest],
         [data.name_zh for _, data in newest],
         [data.name_en for _, data in newest],
+        [data.region for _, data in newest],
+        [data.supervisor for _, data in newest],
+        [json.dumps(data.keys) for _, data in newest],
         [sequence for sequence, _ in newest],
     )
 

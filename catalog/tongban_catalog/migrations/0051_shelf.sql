@@ -3,6 +3,8 @@ CREATE TABLE item (
     code text NOT NULL,
     version integer NOT NULL,
     definition json NOT NULL,
+    effective_from date,
+    cancel_on date,
     PRIMARY KEY (code, version)
 );
 COMMENT ON COLUMN item.definition IS 'json and not jsonb: the order of a form''s fields is theirs.';
@@ -12,6 +14,9 @@ CREATE TABLE department (
     uscc text NOT NULL,
     name_zh text NOT NULL,
     name_en text NOT NULL,
+    region text,
+    supervisor text,
+    keys json NOT NULL,
     sequence integer NOT NULL
 );
 
