@@ -5,7 +5,6 @@ the content, so that publishing twice is publishing once. Two operators publishi
 are not kept apart: one publisher per place.
 """
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,23 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import UnknownTopicOrPartitionError, for_code
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from tongban_schemas.envelope import Event, EventData, decode, encode_body, encode_headers, event_id
 from tongban_schemas.events.catalog import EVENTS, TOPIC, DepartmentRegistered, ItemPublished
 
 from tongban_catalog.load import Catalog
+from tongban_catalog.reading import REQUEST_TIMEOUT_MS, TopicError, read_topic
 
 SOURCE = "/catalog"
 _MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in EVENTS}
-_REQUEST_TIMEOUT_MS = 10_000
-_READ_TIMEOUT_SECONDS = 60
 
 Change = Literal["new", "same", "changed"]
 
 
-class PublishError(RuntimeError):
+class PublishError(TopicError):
     """The catalogue cannot be published; the text says what to do. Nothing was written."""
 
 
@@ -105,8 +101,8 @@ def plan(events: Sequence[Event], standing: Mapping[str, Event]) -> list[tuple[E
 async def publish(catalog: Catalog, kafka: str, topic_prefix: str = "") -> list[Published]:
     """Writes what the topic does not hold yet and waits until every in-sync replica has it.
 
-    ``kafka`` is ``host:port[,host:port]``. The topic has to exist. Raises `PublishError`, or a `KafkaError` of aiokafka
-    when the broker cannot be reached or does not acknowledge.
+    ``kafka`` is ``host:port[,host:port]``. The topic has to exist. Raises `PublishError`, `TopicError`, or a `KafkaError`
+    of aiokafka when the broker cannot be reached or does not acknowledge.
     """
     topic = topic_prefix + TOPIC
     planned = plan(catalog_events(catalog, datetime.now(UTC)), await standing_events(kafka, topic))
@@ -114,7 +110,7 @@ async def publish(catalog: Catalog, kafka: str, topic_prefix: str = "") -> list[
         bootstrap_servers=kafka,
         acks="all",
         enable_idempotence=True,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
         client_id="tongban-catalog",
     )
     await producer.start()
@@ -140,56 +136,19 @@ async def publish(catalog: Catalog, kafka: str, topic_prefix: str = "") -> list[
 async def standing_events(kafka: str, topic: str) -> dict[str, Event]:
     """The newest catalogue event of every key, read from the topic's beginning to its present end.
 
-    Raises `PublishError` when the topic does not exist or does not answer in a minute, and
+    Raises `tongban_catalog.reading.TopicError` when the topic does not exist or does not answer in a minute, and
     `tongban_schemas.envelope.MalformedRecordError` when it holds a record that is no event.
     """
-    partitions = await _partitions(kafka, topic)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        client_id="tongban-catalog",
-    )
-    await consumer.start()
     found: dict[str, Event] = {}
-    try:
-        async with asyncio.timeout(_READ_TIMEOUT_SECONDS):
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            while [one for one in partitions if await consumer.position(one) < ends[one]]:
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    for record in records:
-                        _keep(found, record)
-    except TimeoutError as error:
-        raise PublishError(
-            f"读取主题 {topic} 超时,请检查 Kafka / reading the topic {topic} took too long: check Kafka"
-        ) from error
-    finally:
-        await consumer.stop()
+
+    def keep(record: "ConsumerRecord[bytes, bytes]") -> None:
+        key = (record.key or b"").decode(errors="replace")
+        if record.value is None:
+            found.pop(key, None)
+            return
+        event = decode(record.headers, record.value, _MODELS)
+        if event is not None:
+            found[key] = event
+
+    await read_topic(kafka, topic, keep)
     return found
-
-
-async def _partitions(kafka: str, topic: str) -> list[TopicPartition]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=_REQUEST_TIMEOUT_MS)
-    await admin.start()
-    try:
-        (described,) = await admin.describe_topics([topic])
-    finally:
-        await admin.close()
-    if described["error_code"] == UnknownTopicOrPartitionError.errno:
-        raise PublishError(f"Kafka 上没有主题 {topic},请先建立 / there is no topic {topic} on Kafka: create it first")
-    if described["error_code"]:
-        raise for_code(described["error_code"])(topic)
-    return [TopicPartition(topic, part["partition"]) for part in described["partitions"]]
-
-
-def _keep(found: dict[str, Event], record: "ConsumerRecord[bytes, bytes]") -> None:
-    key = (record.key or b"").decode(errors="replace")
-    if record.value is None:
-        found.pop(key, None)
-        return
-    event = decode(record.headers, record.value, _MODELS)
-    if event is not None:
-        found[key] = event
