@@ -2,7 +2,8 @@
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,8 +18,9 @@ from tongban_catalog.publish import catalog_events
 from tongban_intake import handlers
 from tongban_intake.api import Intake, make_app
 from tongban_intake.settings import Settings
+from tongban_runtime.acts import ActSigner
 from tongban_runtime.auth import Authenticator
-from tongban_runtime.clock import SystemClock
+from tongban_runtime.clock import Clock, SystemClock
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Health
 from tongban_runtime.outcome import Outcome
@@ -44,19 +46,29 @@ class Service:
     runtime: Runtime
     signing_key: OKPKey
 
-    def token(self, subject: UUID, role: str = "citizen") -> str:
+    def token(
+        self, subject: UUID, role: str = "citizen", departments: Sequence[str] = (), duties: Sequence[str] = ()
+    ) -> str:
         claims = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
+        claims |= {"departments": list(departments), "duties": list(duties)}
         return jwt.encode({"alg": "Ed25519"}, claims, self.signing_key, algorithms=["Ed25519"])
 
-    def client(self, subject: UUID | None = None, role: str = "citizen") -> httpx.AsyncClient:
+    def client(
+        self,
+        subject: UUID | None = None,
+        role: str = "citizen",
+        departments: Sequence[str] = (),
+        duties: Sequence[str] = (),
+    ) -> httpx.AsyncClient:
         """A client signed in as ``subject``, or as nobody."""
-        headers = {} if subject is None else {"Authorization": f"Bearer {self.token(subject, role)}"}
+        token = None if subject is None else self.token(subject, role, departments, duties)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", headers=headers)
 
     async def hear(self, *events: Event) -> list[Outcome]:
         """Hands events to the registered handlers, each group in a transaction, as the consumer does."""
-        registry = handlers.registry(self.intake.shelf, self.runtime.clock)
+        registry = handlers.registry(self.intake.casework)
         outcomes = []
         for event in events:
             async with self.runtime.pool.acquire() as tx, tx.transaction():
@@ -89,14 +101,14 @@ def catalog() -> Catalog:
     return load_catalog()
 
 
-@pytest.fixture(scope="session")
-async def service(database: Callable[[str], Awaitable[str]], catalog: Catalog) -> AsyncIterator[Service]:
-    """An intake with the packaged catalogue, on a database of its own."""
+@asynccontextmanager
+async def serving(dsn: str, clock: Clock, events: Sequence[Event]) -> AsyncIterator[Service]:
+    """An intake on a database, which has heard the events."""
     key = OKPKey.generate_key("Ed25519", {"kid": "test"})
     settings = Settings(
         instance="intake",
         kafka="127.0.0.1:9",
-        database=await database("tongban_intake"),
+        database=dsn,
         seal_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         token_issuer=ISSUER,
         token_jwks="file:///unused",
@@ -106,16 +118,25 @@ async def service(database: Callable[[str], Awaitable[str]], catalog: Catalog) -
         settings=settings,
         pool=pool,
         health=Health(60),
-        clock=SystemClock(),
+        clock=clock,
         sealer=Sealer(settings.seal_key.get_secret_value()),
         authenticator=Authenticator(ISSUER, KeySet([key])),
+        acts=ActSigner.ephemeral(),
     )
     intake = Intake.build(runtime, settings)
     app = prepare_app(make_app(intake), runtime)
     found = Service(app, intake, runtime, key)
-    await found.hear(*catalog_events(catalog, SystemClock().now()))
+    await found.hear(*events)
     yield found
     await pool.close()
+
+
+@pytest.fixture(scope="session")
+async def service(database: Callable[[str], Awaitable[str]], catalog: Catalog) -> AsyncIterator[Service]:
+    """An intake with the packaged catalogue, on a database of its own."""
+    clock = SystemClock()
+    async with serving(await database("tongban_intake"), clock, catalog_events(catalog, clock.now())) as found:
+        yield found
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from tongban_catalog.clock import china_day
 from tongban_runtime.outcome import Done
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
@@ -66,7 +67,13 @@ async def test_what_is_submitted_is_accepted_once(service: Service, citizen: UUI
         assert await service.hear(submitted) == [Done()]
     event = only(await service.outbox(case), ApplicationAccepted)
     assert (event.sequence, event.causationid, event.correlationid) == (2, submitted.id, submitted.correlationid)
-    assert event.data == ApplicationAccepted(item=ItemRef(code=application["item"], version=1))
+    assert isinstance(event.data, ApplicationAccepted)
+    assert event.data.item == ItemRef(code=application["item"], version=1)
+    assert event.data.number is not None
+    assert event.data.number.startswith(f"{application['item']}{china_day(submitted.time):%Y%m%d}")
+    assert event.data.act is not None
+    assert event.data.act.kind == "acceptance"
+    assert event.data.act.number == f"{event.data.number}-AC-1"
 
 
 async def test_a_case_withdrawn_before_it_is_heard_of_is_not_accepted(

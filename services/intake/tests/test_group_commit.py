@@ -30,6 +30,7 @@ async def submission(
         region="990000",
         language="zh",
         answers=answers or {},
+        materials={},
         seal=lambda texts: service.runtime.sealer.seal_all(str(application), texts),
         time=NOW,
         traceparent=None,

@@ -1,8 +1,9 @@
 """Intake's composition root: the one place that knows which concrete parts it is made of."""
 
+from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.service import Parts, Runtime
 
-from tongban_intake import handlers
+from tongban_intake import domain, handlers
 from tongban_intake.api import Intake, make_app
 from tongban_intake.settings import Settings
 from tongban_intake.view import make_view
@@ -16,6 +17,9 @@ async def wire(runtime: Runtime) -> Parts:
     intake = Intake.build(runtime, settings)
     return Parts(
         app=make_app(intake),
-        registry=handlers.registry(intake.shelf, runtime.clock),
+        registry=handlers.registry(intake.casework),
+        workers={
+            "alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, domain.MODELS, intake.casework.ring, beat)
+        },
         extra_roles={"view": make_view(runtime)},
     )

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 from tongban_runtime.service import new_app
 
-from tongban_intake.api import applications, items, session, status
+from tongban_intake.api import applications, drafts, items, receipts, remedies, session, status
 from tongban_intake.api.context import Intake
 
 __all__ = ["Intake", "make_app"]
@@ -12,9 +12,11 @@ __all__ = ["Intake", "make_app"]
 
 def make_app(intake: Intake) -> FastAPI:
     """The app, without what the runtime adds to every service's (`tongban_runtime.service.prepare_app`)."""
-    app = new_app("通办 受理 Tongban intake", "申请、撤回、补正与查询。Apply, withdraw, correct and follow.")
+    app = new_app(
+        "通办 受理 Tongban intake", "申请、收件、补正、撤回与查询。Apply, receive, correct, withdraw and follow."
+    )
     applications.add_submit_route(app)
-    for part in (applications, items, session, status):
+    for part in (applications, remedies, drafts, receipts, items, session, status):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake

@@ -1,62 +1,34 @@
 """Applying, withdrawing and correcting. Every answer comes after the commit, with the position to read from."""
 
 import re
+from datetime import date
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from pydantic import BaseModel, Field
+from tongban_catalog.clock import china_day
 from tongban_catalog.item import Item, form_errors
-from tongban_runtime import facts, outbox, telemetry
+from tongban_runtime import telemetry
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import ENGINE_ERRORS, Tx
 from tongban_runtime.problems import Problem
 from tongban_schemas.envelope import Event
+from tongban_schemas.events.applications import ApplicationCorrected, ApplicationCorrectionNoticed
 from tongban_schemas.types import ItemRef
 from uuid_utils.compat import uuid7
 
-from tongban_intake import domain
+from tongban_intake.api.acting import Entered, described, enter_own, refuse_if_ended, stored, transact
 from tongban_intake.api.bodies import ApplicationRequest, CorrectionRequest, body_schema, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.lean import LeanRoute
+from tongban_intake.domain import filing
 from tongban_intake.group_commit import KeyReusedError, Receipt, Submission
-from tongban_intake.store import applications
 from tongban_intake.store.applications import NewApplication
 
 router = APIRouter(tags=["applications"])
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
-
-_ENDINGS = {
-    "issued": ("证照已经签发，案件已办结", "the certificate is issued and the case is closed"),
-    "refused": ("申请已被决定不予许可", "the application was refused"),
-    "withdrawn": ("申请已经撤回", "the application was withdrawn"),
-}
-
-
-class Position(BaseModel):
-    """What was stored. Give ``position`` to the status endpoint to see at least this."""
-
-    application: UUID
-    position: int = Field(description="Intake's own count of events of this application.")
-
-
-class ProblemDocument(BaseModel):
-    """An error, RFC 9457. ``errors`` is there where single fields are wrong."""
-
-    type: str
-    title: str
-    status: int
-    detail_zh: str
-    detail_en: str
-    errors: list[dict[str, str]] | None = None
-
-
-def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    described: dict[int | str, dict[str, Any]] = {202: {"model": Position}}
-    return described | {status: {"model": ProblemDocument} for status in statuses}
-
 
 _KEY_HEADER = {
     "parameters": [
@@ -73,11 +45,17 @@ _KEY_HEADER = {
 
 async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Applies for a service item. The same Idempotency-Key with the same body gets the same answer again."""
-    intake = intake_of(request)
     key = _idempotency_key(request)
     body, document = await read_body(request, ApplicationRequest)
+    return await apply(intake_of(request), caller, key, body, document)
+
+
+async def apply(intake: Intake, caller: Caller, key: str, body: ApplicationRequest, document: object) -> Response:
+    """Stores an application, once per key; ``document`` is the request as it was sent. Raises `Problem`."""
     item = await _item(intake, body)
     if errors := form_errors(item, body.answers):
+        raise invalid_answers(errors)
+    if errors := filing.material_errors(item, body.materials):
         raise invalid_answers(errors)
     span = telemetry.start_span("apply")
     try:
@@ -88,7 +66,7 @@ async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) 
     headers = {"Location": f"/v1/applications/{receipt.application}"}
     if receipt.repeated:
         headers["Idempotency-Replayed"] = "true"
-    return _accepted(receipt.application, 1, headers)
+    return stored(receipt.application, 1, headers)
 
 
 def add_submit_route(app: FastAPI) -> None:
@@ -99,85 +77,94 @@ def add_submit_route(app: FastAPI) -> None:
         methods=["POST"],
         status_code=202,
         tags=["applications"],
-        responses=_answers(400, 401, 403, 404, 409, 413, 422, 503),
+        responses=described(400, 401, 403, 404, 409, 413, 422, 503),
         openapi_extra=_KEY_HEADER | body_schema(ApplicationRequest),
         route_class_override=LeanRoute,
     )
 
 
-@router.post("/v1/applications/{application}/withdrawal", status_code=202, responses=_answers(401, 403, 404, 409))
+@router.post("/v1/applications/{application}/withdrawal", status_code=202, responses=described(401, 403, 404, 409))
 async def withdraw(request: Request, application: UUID, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Takes an application back while it is not finished. Doing it again changes nothing."""
-    return _accepted(application, await take_back(intake_of(request), application, caller))
+    return stored(application, await take_back(intake_of(request), application, caller))
 
 
 async def take_back(intake: Intake, application: UUID, caller: Caller) -> int:
     """Withdraws the caller's application and returns the position. Raises `Problem` 404 and 409."""
     with telemetry.span("withdraw") as span:
-        async with intake.pool.acquire() as tx, tx.transaction():
-            known = await _own_case(tx, application, caller)
-            before = domain.withdrawn(known)
-            if before is not None:
-                return before.sequence
-            _refuse_if_ended(known)
-            event = domain.withdrawal(application, intake.clock.now(), telemetry.format_traceparent(span))
-            return await _publish(tx, event)
+
+        async def act(tx: Tx) -> int:
+            case = await enter_own(intake, tx, application, caller)
+            if case.history.withdrawn is not None:
+                return case.history.withdrawn.sequence
+            refuse_if_ended(case.history)
+            return await case.say(filing.withdrawal(application, case.now, telemetry.format_traceparent(span)))
+
+        return await transact(intake, act)
 
 
 @router.post(
     "/v1/applications/{application}/corrections",
     status_code=202,
-    responses=_answers(400, 401, 403, 404, 409, 413, 422),
+    responses=described(400, 401, 403, 404, 409, 413, 422),
     openapi_extra=body_schema(CorrectionRequest),
 )
 async def correct(request: Request, application: UUID, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Answers a correction request, once. Sending the same answers again gets the same answer again."""
     body, _ = await read_body(request, CorrectionRequest)
-    return _accepted(application, await answer_correction(intake_of(request), application, caller, body))
+    return stored(application, await answer_correction(intake_of(request), application, caller, body))
 
 
 async def answer_correction(intake: Intake, application: UUID, caller: Caller, body: CorrectionRequest) -> int:
-    """Answers a correction request of the caller's application and returns the position.
+    """Answers a correction request or a notice about the caller's application and returns the position.
 
     Raises `Problem` 404, 409, and 422 with ``errors`` by field.
     """
-
-    unseal = partial(intake.sealer.open, str(application))
     with telemetry.span("correct") as span:
-        async with intake.pool.acquire() as tx, tx.transaction():
-            known = await _own_case(tx, application, caller)
-            asked = domain.correction_request(known, body.request)
-            submitted = domain.submission(known)
-            if asked is None or submitted is None:
-                raise _unknown_request()
-            item = await intake.shelf.item(tx, submitted.item)
-            if item is None:
-                raise _unknown_item()
-            before = domain.answered(known, body.request)
+
+        async def act(tx: Tx) -> int:
+            case = await enter_own(intake, tx, application, caller)
+            before = case.history.answered(body.request)
             if before is not None:
-                fact, correction = before
-                if domain.same_correction(item, correction, body.answers, unseal):
-                    return fact.sequence
-                raise _answered_already()
-            _refuse_if_ended(known)
-            standing = domain.current_answers(known)
-            if errors := domain.correction_errors(item, asked, standing, body.answers, unseal):
-                raise invalid_answers(errors)
-            event = domain.correct(
-                application,
-                item,
-                request=body.request,
-                answers=body.answers,
-                seal=partial(intake.sealer.seal_all, str(application)),
-                time=intake.clock.now(),
-                traceparent=telemetry.format_traceparent(span),
-            )
-            return await _publish(tx, event)
+                return _repeated(case, before, body)
+            return await case.say(_correction(case, body, telemetry.format_traceparent(span)))
+
+        return await transact(intake, act)
 
 
-def _accepted(application: UUID, position: int, headers: dict[str, str] | None = None) -> Response:
-    body = f'{{"application":"{application}","position":{position}}}'
-    return Response(body, 202, headers=headers, media_type="application/json")
+def _repeated(case: Entered, before: Event, body: CorrectionRequest) -> int:
+    unseal = partial(case.intake.sealer.open, case.history.subject)
+    if (
+        case.known is not None
+        and isinstance(before.data, ApplicationCorrected)
+        and filing.same_correction(case.known.item, before.data, body.answers, body.materials, unseal)
+    ):
+        return before.sequence
+    raise _answered_already()
+
+
+def _correction(case: Entered, body: CorrectionRequest, traceparent: str | None) -> Event:
+    asked = case.history.asked(body.request)
+    if asked is None or case.known is None:
+        raise _unknown_request()
+    refuse_if_ended(case.history)
+    if isinstance(asked, ApplicationCorrectionNoticed) and not case.history.at_the_desk:
+        raise _moot()
+    item, subject, sealer = case.known.item, case.history.subject, case.intake.sealer
+    unseal = partial(sealer.open, subject)
+    standing = case.history.answers
+    if errors := filing.correction_errors(item, asked, standing, body.answers, body.materials, unseal):
+        raise invalid_answers(errors)
+    return filing.correct(
+        case.application,
+        item,
+        request=body.request,
+        answers=body.answers,
+        materials=body.materials,
+        seal=partial(sealer.seal_all, subject),
+        time=case.now,
+        traceparent=traceparent,
+    )
 
 
 def _idempotency_key(request: Request) -> str:
@@ -194,13 +181,21 @@ def _idempotency_key(request: Request) -> str:
 
 
 async def _item(intake: Intake, body: ApplicationRequest) -> Item:
-    if body.version is None:
-        item = await intake.shelf.newest(intake.pool, body.item)
-    else:
-        item = await intake.shelf.item(intake.pool, ItemRef(code=body.item, version=body.version))
-    if item is None:
+    """The version that takes applications today; one that was named has to be that. Raises `Problem` 404 and 409."""
+    today = china_day(intake.clock.now())
+    current = await intake.shelf.current(intake.pool, body.item, today)
+    if current is not None and body.version in (None, current.version):
+        return current
+    newest = await intake.shelf.newest(intake.pool, body.item)
+    if newest is None:
         raise _unknown_item()
-    return item
+    if body.version is not None and await _is_unknown(intake, body.item, body.version):
+        raise _unknown_item()
+    raise _not_in_force(newest, today) if current is None else _not_current(current)
+
+
+async def _is_unknown(intake: Intake, code: str, version: int) -> bool:
+    return await intake.shelf.item(intake.pool, ItemRef(code=code, version=version)) is None
 
 
 def _submission(
@@ -214,18 +209,19 @@ def _submission(
 ) -> Submission:
     application = uuid7()
     now = intake.clock.now()
-    event = domain.submit(
+    event = filing.submit(
         application,
         item,
         applicant=caller.id,
         region=body.region,
         language=body.language,
         answers=body.answers,
+        materials=body.materials,
         seal=partial(intake.sealer.seal_all, str(application)),
         time=now,
         traceparent=traceparent,
     )
-    digest = domain.request_digest(intake.digest_secret, document)
+    digest = filing.request_digest(intake.digest_secret, document)
     row = NewApplication(application, caller.id, key, digest, item.code, item.version, now)
     return Submission(row, event)
 
@@ -252,40 +248,47 @@ async def _commit(intake: Intake, submission: Submission) -> Receipt:
         ) from error
 
 
-async def _own_case(tx: Tx, application: UUID, caller: Caller) -> tuple[Event, ...]:
-    """Locks the caller's own case and returns its facts. Raises `Problem` 404 for anyone else's."""
-    if await applications.applicant_of(tx, application) != caller.id:
-        raise Problem(
-            404,
-            "no-such-application",
-            "您名下没有这份申请，请核对编号。",
-            "You have no application with this id: check it.",
-        )
-    await facts.lock(tx, [application])
-    known = await facts.recall(tx, [application], domain.MODELS)
-    return known.get(str(application), ())
-
-
-def _refuse_if_ended(known: tuple[Event, ...]) -> None:
-    ending = domain.ending(known)
-    if ending is not None:
-        zh, en = _ENDINGS[ending]
-        raise Problem(409, "case-ended", f"不能再更改：{zh}。", f"Nothing can be changed: {en}.", reason=ending)
-
-
-async def _publish(tx: Tx, event: Event) -> int:
-    """Publishes a locked case's event, keeps it as a fact at once, and returns its position."""
-    published = await outbox.publish(tx, [event])
-    await facts.remember(tx, published)
-    return published[0].sequence
-
-
 def _unknown_item() -> Problem:
     return Problem(
         404,
         "no-such-item",
         "没有这个事项或版本，请从 /v1/items 查询。",
         "There is no such item or version: look it up under /v1/items.",
+    )
+
+
+def _not_in_force(item: Item, today: date) -> Problem:
+    if item.effective_from is not None and today < item.effective_from:
+        return Problem(
+            409,
+            "item-not-yet-in-force",
+            f"本事项自 {item.effective_from} 起受理，请届时再申请。",
+            f"Applications for this item are taken from {item.effective_from}: apply then.",
+        )
+    return Problem(
+        409,
+        "item-cancelled",
+        f"本事项已于 {item.cancel_on} 取消，不再受理；请从 /v1/items 查询现行事项。",
+        f"This item was cancelled on {item.cancel_on}: look up what is in force under /v1/items.",
+    )
+
+
+def _not_current(item: Item) -> Problem:
+    return Problem(
+        409,
+        "item-version-not-current",
+        f"这个版本不再受理新的申请，现行版本为 {item.version}，请按现行版本填写。",
+        f"This version takes no new applications; version {item.version} is in force: fill in that one.",
+        version=item.version,
+    )
+
+
+def _moot() -> Problem:
+    return Problem(
+        409,
+        "nothing-asked",
+        "申请已经受理，这份补正通知不必再答复。",
+        "The application has been accepted: this notice needs no answer any more.",
     )
 
 

@@ -1,26 +1,50 @@
 """Request bodies: their shape, and how they are read. What is wrong is told per field, in Chinese and English."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 from tongban_catalog.form import FieldError
 from tongban_runtime.problems import Problem
-from tongban_schemas.types import JsonObject, Language
+from tongban_schemas.types import JsonObject, Language, MaterialId, Sha256
 
 MAX_BODY_BYTES = 128 * 1024
 """The largest request. Sealing makes a third more of it, and an event may hold 200 KiB."""
 
+_TEXT = ("应为 1 至 2000 个字的文字", "has to be text of 1 to 2000 characters")
 _HINTS = {
     "item": ("应为 31 位事项编码", "has to be an item's code of 31 characters"),
     "version": ("应为不小于 1 的整数", "has to be a whole number from 1"),
     "region": ("应为 6 位行政区划代码", "has to be a region code of 6 digits (GB/T 2260)"),
     "language": ("应为 zh 或 en", "has to be zh or en"),
     "answers": ("应为对象,以表单项名称为键", "has to be an object with the form's field names as keys"),
+    "materials": (
+        "应为对象,以材料编号为键,以文件的 SHA-256(64 位小写十六进制)为值",
+        "has to be an object with the ids of materials as keys and the files' SHA-256 (64 hexadecimal digits) as values",
+    ),
+    "decision": ("应为决定的编号(UUID)", "has to be the id (UUID) of the decision"),
+    "way": (
+        "应为 reconsideration(行政复议)或 litigation(行政诉讼)",
+        "has to be reconsideration or litigation",
+    ),
+    "grounds": _TEXT,
+    "reason": _TEXT,
+    "message": _TEXT,
+    "reason_code": ("应为小写字母、数字和连字符,2 至 41 位", "has to be 2 to 41 small letters, digits and hyphens"),
+    "right_authority": (
+        "应为有权办理的机关名称,1 至 200 个字",
+        "has to be the competent authority's name, 1 to 200 characters",
+    ),
+    "promised": ("应为材料编号的列表", "has to be a list of ids of materials"),
+    "fields": ("应为表单项名称的列表", "has to be a list of the form's field names"),
     "request": ("应为补正通知的编号(UUID)", "has to be the id (UUID) of the correction request"),
 }
+
+
+Materials = Annotated[dict[MaterialId, Sha256], Field(description="SHA-256 of what was handed in, by material.")]
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
 class ApplicationRequest(BaseModel):
@@ -35,18 +59,82 @@ class ApplicationRequest(BaseModel):
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$", description="GB/T 2260 code of the receiving place.")]
     language: Annotated[Language, Field(description="Language in which the applicant is told things.")] = "zh"
     answers: Annotated[JsonObject, Field(description="Answers by field of the item's form.")]
+    materials: Materials = Field(default_factory=dict)
 
 
 class CorrectionRequest(BaseModel):
-    """The answer to a correction request: the fields it asked for, and no others."""
+    """The answer to a notice or a correction request: the fields and materials it asked for, and no others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     request: Annotated[UUID, Field(description="Event id of the correction request.")]
-    answers: Annotated[JsonObject, Field(description="The asked fields with their new answers.")]
+    answers: Annotated[JsonObject, Field(description="The asked fields with their new answers.")] = {}
+    materials: Materials = Field(default_factory=dict)
 
 
-Body = TypeVar("Body", ApplicationRequest, CorrectionRequest)
+class SupplementRequest(BaseModel):
+    """Materials that were promised when the application was accepted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    materials: Materials = Field(min_length=1)
+
+
+class AppealRequest(BaseModel):
+    """What is appealed against, where, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decision: Annotated[UUID, Field(description="Event id of the decision.")]
+    way: Literal["reconsideration", "litigation"]
+    grounds: Said
+
+
+class AcceptanceRequest(BaseModel):
+    """Acceptance, where the item allows it on the promise to bring materials later (容缺)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    promised: Annotated[
+        list[MaterialId], Field(max_length=100, description="Missing materials that may come later.")
+    ] = []
+
+
+class NoticeRequest(BaseModel):
+    """Everything that is wrong or missing, told at once. Every missing required material is added."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fields: Annotated[list[str], Field(max_length=100)] = []
+    materials: Annotated[list[MaterialId], Field(max_length=100)] = []
+    message: Said
+
+
+class NonAcceptanceRequest(BaseModel):
+    """Why it is not accepted. With the reason code ``other-authority`` the right authority is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason_code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", examples=["no-permit-needed"])]
+    reason: Said
+    right_authority: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = (
+        None
+    )
+
+
+class DraftRequest(BaseModel):
+    """What is filled in so far; it may be incomplete and wrong."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item: Annotated[str, Field(pattern=r"^[0-9A-Z]{31}$", description="Item code, GB/T 39554.1.")]
+    region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
+    language: Language = "zh"
+    answers: JsonObject = Field(default_factory=dict)
+    materials: Materials = Field(default_factory=dict)
+
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 async def read_body(request: Request, model: type[Body]) -> tuple[Body, JsonObject]:
@@ -64,7 +152,7 @@ async def read_body(request: Request, model: type[Body]) -> tuple[Body, JsonObje
     try:
         return model.model_validate(document), document
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
 
 
 def invalid_answers(errors: list[FieldError]) -> Problem:
@@ -138,7 +226,7 @@ def _too_large() -> Problem:
     )
 
 
-def _invalid(error: ValidationError) -> Problem:
+def invalid(error: ValidationError) -> Problem:
     errors: list[FieldError] = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         name = str(problem["loc"][0])

@@ -9,6 +9,7 @@ from tongban_runtime.database import Pool
 from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime
 
+from tongban_intake.casework import Casework
 from tongban_intake.group_commit import GroupCommit
 from tongban_intake.settings import Settings
 
@@ -22,17 +23,20 @@ class Intake:
     clock: Clock
     sealer: Sealer
     shelf: Shelf
+    casework: Casework
     commits: GroupCommit
     digest_secret: bytes
 
     @classmethod
     def build(cls, runtime: Runtime, settings: Settings) -> "Intake":
+        shelf = Shelf()
         return cls(
             settings=settings,
             pool=runtime.pool,
             clock=runtime.clock,
             sealer=runtime.sealer,
-            shelf=Shelf(),
+            shelf=shelf,
+            casework=Casework(shelf, runtime.clock, runtime.acts),
             commits=GroupCommit(runtime.pool, settings.group_limit),
             digest_secret=runtime.sealer.derive_key(b"tongban intake request digest"),
         )

@@ -7,6 +7,7 @@ CREATE TABLE application (
     item_code text NOT NULL,
     item_version integer NOT NULL,
     submitted_at timestamptz NOT NULL,
+    number text,
     UNIQUE (applicant, idempotency_key)
 );
 

@@ -1,0 +1,192 @@
+"""Drafts: an application that is being filled in. Only its owner sees it; what it holds is sealed as a whole."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field, ValidationError
+from tongban_catalog.clock import china_day
+from tongban_catalog.form import FieldError
+from tongban_catalog.item import Item, form_errors
+from tongban_runtime.auth import Caller, citizen
+from tongban_runtime.problems import Problem
+from tongban_schemas.types import JsonObject, Language
+from uuid_utils.compat import uuid7
+
+from tongban_intake.api.acting import described, stored
+from tongban_intake.api.applications import apply
+from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, read_body
+from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.domain import filing
+from tongban_intake.store import applications, drafts
+from tongban_intake.store.drafts import StoredDraft
+
+router = APIRouter(prefix="/v1/drafts", tags=["drafts"])
+Citizen = Annotated[Caller, Depends(citizen)]
+
+_DRAFTS = 50
+"""How many drafts one person may have."""
+_FIELD = "draft"
+
+
+class Draft(BaseModel):
+    """What is filled in so far."""
+
+    draft: UUID
+    item: str
+    region: str | None
+    language: Language
+    answers: JsonObject
+    materials: dict[str, str]
+    made_at: datetime
+    changed_at: datetime
+    errors: list[dict[str, str]] = Field(description="What would keep it from being submitted now, by field.")
+
+
+class DraftSummary(BaseModel):
+    """One of one's own drafts."""
+
+    draft: UUID
+    item: str
+    made_at: datetime
+    changed_at: datetime
+
+
+@router.post(
+    "", status_code=201, responses=described(400, 401, 403, 404, 409, 413, 422), openapi_extra=body_schema(DraftRequest)
+)
+async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
+    """Keeps a new draft, complete or not."""
+    intake = intake_of(request)
+    body, _ = await read_body(request, DraftRequest)
+    item = await _item(intake, body.item)
+    now, draft = intake.clock.now(), uuid7()
+    row = StoredDraft(draft, _seal(intake, draft, body), now, now)
+    async with intake.pool.acquire() as tx, tx.transaction():
+        kept = await drafts.add(tx, row, caller.id, _DRAFTS)
+    if not kept:
+        raise Problem(
+            409,
+            "too-many-drafts",
+            f"每人最多保存 {_DRAFTS} 份草稿，请先提交或删除一份。",
+            f"A person may keep {_DRAFTS} drafts: submit or delete one first.",
+        )
+    response.headers["Location"] = f"/v1/drafts/{draft}"
+    return _shown(intake, row, body, item)
+
+
+@router.get("", responses=described(401, 403, success=200))
+async def list_own(request: Request, caller: Citizen) -> list[DraftSummary]:
+    """The caller's drafts, the last changed first."""
+    intake = intake_of(request)
+    return [
+        DraftSummary(draft=row.id, item=_opened(intake, row).item, made_at=row.made_at, changed_at=row.changed_at)
+        for row in await drafts.of(intake.pool, caller.id)
+    ]
+
+
+@router.get("/{draft}", responses=described(401, 403, 404, success=200))
+async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
+    """A draft, with what would keep it from being submitted now."""
+    intake = intake_of(request)
+    row = await drafts.find(intake.pool, draft, caller.id)
+    if row is None:
+        raise _not_found()
+    body = _opened(intake, row)
+    return _shown(intake, row, body, await _item(intake, body.item))
+
+
+@router.put(
+    "/{draft}", responses=described(400, 401, 403, 404, 413, 422, success=200), openapi_extra=body_schema(DraftRequest)
+)
+async def change(request: Request, draft: UUID, caller: Citizen) -> Draft:
+    """Replaces what a draft holds."""
+    intake = intake_of(request)
+    body, _ = await read_body(request, DraftRequest)
+    item = await _item(intake, body.item)
+    row = await drafts.change(intake.pool, draft, caller.id, _seal(intake, draft, body), intake.clock.now())
+    if row is None:
+        raise _not_found()
+    return _shown(intake, row, body, item)
+
+
+@router.delete("/{draft}", status_code=204, responses=described(401, 403, success=204))
+async def remove(request: Request, draft: UUID, caller: Citizen) -> Response:
+    """Deletes a draft; deleting it again changes nothing."""
+    await drafts.remove(intake_of(request).pool, draft, caller.id)
+    return Response(status_code=204)
+
+
+@router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))
+async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
+    """Applies with what the draft holds, once: the draft is gone afterwards, and asking again gets the same answer."""
+    intake = intake_of(request)
+    key = f"draft:{draft}"
+    row = await drafts.find(intake.pool, draft, caller.id)
+    if row is None:
+        before = (await applications.by_keys(intake.pool, [(caller.id, key)])).get((caller.id, key))
+        if before is None:
+            raise _not_found()
+        headers = {"Location": f"/v1/applications/{before.id}", "Idempotency-Replayed": "true"}
+        return stored(before.id, 1, headers)
+    document = _opened(intake, row).model_dump(mode="json", exclude_none=True)
+    try:
+        body = ApplicationRequest.model_validate(document)
+    except ValidationError as error:
+        raise invalid(error) from None
+    answer = await apply(intake, caller, key, body, document)
+    await drafts.remove(intake.pool, draft, caller.id)
+    return answer
+
+
+async def _item(intake: Intake, code: str) -> Item:
+    """The version that takes applications today, or the newest when none does. Raises `Problem` 404."""
+    today = china_day(intake.clock.now())
+    item = await intake.shelf.current(intake.pool, code, today) or await intake.shelf.newest(intake.pool, code)
+    if item is None:
+        raise Problem(
+            404,
+            "no-such-item",
+            "没有这个事项，请从 /v1/items 查询。",
+            "There is no such item: look it up under /v1/items.",
+        )
+    return item
+
+
+def _seal(intake: Intake, draft: UUID, body: DraftRequest) -> str:
+    return intake.sealer.seal_all(str(draft), {_FIELD: body.model_dump_json()})[_FIELD]
+
+
+def _opened(intake: Intake, row: StoredDraft) -> DraftRequest:
+    return DraftRequest.model_validate_json(intake.sealer.open(str(row.id), _FIELD, row.sealed))
+
+
+def _shown(intake: Intake, row: StoredDraft, body: DraftRequest, item: Item) -> Draft:
+    return Draft(
+        draft=row.id,
+        **body.model_dump(),
+        made_at=row.made_at,
+        changed_at=row.changed_at,
+        errors=[dict(error) for error in _errors(intake, body, item)],
+    )
+
+
+def _errors(intake: Intake, body: DraftRequest, item: Item) -> list[FieldError]:
+    errors = form_errors(item, body.answers) + filing.material_errors(item, body.materials)
+    if body.region is None:
+        zh, en = "请填写 region（行政区划代码）。", "region is missing: add the code of the receiving place."
+        errors.insert(0, FieldError(field="region", message_zh=zh, message_en=en))
+    if not item.in_force(china_day(intake.clock.now())):
+        zh, en = "本事项目前不受理新的申请。", "The item takes no new applications at present."
+        errors.insert(0, FieldError(field="item", message_zh=zh, message_en=en))
+    return errors
+
+
+def _not_found() -> Problem:
+    return Problem(
+        404,
+        "no-such-draft",
+        "您没有这份草稿；它可能已经提交或删除。",
+        "You have no such draft; it may have been submitted or deleted.",
+    )

@@ -1,0 +1,331 @@
+"""The receiving desk: applications that an officer of the receiving body accepts, tells to correct, or does not accept."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from tongban_catalog.department import Department
+from tongban_catalog.form import Text
+from tongban_catalog.item import Item, asked_materials
+from tongban_runtime import facts, telemetry
+from tongban_runtime.auth import Caller, officer
+from tongban_runtime.database import Tx
+from tongban_runtime.problems import Problem
+from tongban_runtime.sealing import SealBrokenError
+from tongban_schemas.events.applications import NOTICE_FIELD
+from tongban_schemas.types import ItemRef
+
+from tongban_intake import domain
+from tongban_intake.api.acting import described, enter, not_heard_yet, transact
+from tongban_intake.api.bodies import AcceptanceRequest, NonAcceptanceRequest, NoticeRequest, body_schema, read_body
+from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.desk import Desk
+from tongban_intake.domain.history import History
+from tongban_intake.domain.receiving import Colour, Receipt, ReceiptState
+from tongban_intake.store import receipts
+
+router = APIRouter(prefix="/v1/receipts", tags=["receipts"])
+Officer = Annotated[Caller, Depends(officer)]
+
+RECEIVER = "receiver"
+"""The duty that opens the receiving desk."""
+
+_LIMIT = 200
+_OPEN: tuple[ReceiptState, ...] = ("waiting", "noticed")
+
+
+class Name(BaseModel):
+    """The same name in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+class ReceiptSummary(BaseModel):
+    """An application on the receiving desk. ``due`` is absent while the time does not run."""
+
+    application: UUID
+    number: str
+    item: ItemRef
+    item_name: Name
+    department: str
+    department_name: Name
+    state: ReceiptState
+    received_at: datetime
+    due: datetime | None = Field(description="If nothing is said until then, the application counts as accepted.")
+    provisional: bool = Field(description="The due date is an estimate: the calendar of a year is missing.")
+    colour: Colour
+
+
+class ReceiptPage(BaseModel):
+    """Applications, oldest first. ``next`` goes into ``after`` to read on; absent on the last page."""
+
+    receipts: list[ReceiptSummary]
+    next: UUID | None = None
+
+
+class GivenAnswer(BaseModel):
+    """One answer; a personal one is opened for the receiving body, null when it cannot be."""
+
+    field: str
+    label: Name
+    value: Any
+    personal: bool
+
+
+class MaterialStatus(BaseModel):
+    """A material of the item, and whether it came."""
+
+    material: str
+    name: Name
+    state: Literal["given", "promised", "missing", "not-needed"]
+    may_come_later: bool
+    sha256: str | None
+
+
+class NoticeGiven(BaseModel):
+    """A notice, and when it was answered."""
+
+    request: UUID
+    fields: list[str]
+    materials: list[str]
+    message: str | None
+    at: datetime
+    answered_at: datetime | None
+
+
+class ReceiptDetail(ReceiptSummary):
+    """An application with its answers, its materials and the notices given."""
+
+    position: int = Field(description="Intake's own count of events of this application.")
+    answers: list[GivenAnswer]
+    materials: list[MaterialStatus]
+    notices: list[NoticeGiven]
+
+
+@router.get("", responses=described(401, 403, success=200))
+async def list_receipts(
+    request: Request,
+    caller: Officer,
+    state: Annotated[
+        ReceiptState | None, Query(description="Only in this state; waiting and noticed by default.")
+    ] = None,
+    after: Annotated[UUID | None, Query(description="`next` of the page before.")] = None,
+) -> ReceiptPage:
+    """The applications at the caller's receiving desks, oldest first, 200 a page."""
+    intake, desks = intake_of(request), _desks(caller)
+    place = None
+    if after is not None:
+        found = await receipts.find(intake.pool, after, desks)
+        if found is None:
+            raise _not_found()
+        place = (found.receipt.received_at, after)
+    states = _OPEN if state is None else (state,)
+    rows = await receipts.listed(intake.pool, desks, states, place, _LIMIT + 1)
+    items = await intake.shelf.items(intake.pool, {row.item for row in rows})
+    bodies = await intake.shelf.departments(intake.pool)
+    now = intake.clock.now()
+    shown = [
+        ReceiptSummary(**_summary(row.receipt, items[row.item], bodies, now))
+        for row in rows[:_LIMIT]
+        if row.item in items
+    ]
+    return ReceiptPage(receipts=shown, next=shown[-1].application if len(rows) > _LIMIT else None)
+
+
+@router.get("/{application}", responses=described(401, 403, 404, success=200))
+async def get_receipt(request: Request, application: UUID, caller: Officer) -> ReceiptDetail:
+    """One application with its answers, what was handed in and what is missing."""
+    intake, desks = intake_of(request), _desks(caller)
+    async with intake.pool.acquire() as tx, tx.transaction():
+        return await _shown(intake, tx, application, desks)
+
+
+@router.post(
+    "/{application}/accept",
+    responses=described(400, 401, 403, 404, 409, 422, success=200),
+    openapi_extra=body_schema(AcceptanceRequest),
+)
+async def accept(request: Request, application: UUID, caller: Officer) -> ReceiptDetail:
+    """Accepts, where the item allows it on the promise to bring materials later."""
+    body, _ = await read_body(request, AcceptanceRequest)
+    return await _act(request, application, caller, lambda desk, tx: desk.accept(tx, body.promised))
+
+
+@router.post(
+    "/{application}/notice",
+    responses=described(400, 401, 403, 404, 409, 422, success=200),
+    openapi_extra=body_schema(NoticeRequest),
+)
+async def notice(request: Request, application: UUID, caller: Officer) -> ReceiptDetail:
+    """Tells the applicant at once everything that is wrong or missing; every missing required material is added.
+
+    A second notice about what the first one could have named, and one after the five working days, is refused with 409 and
+    put on record.
+    """
+    body, _ = await read_body(request, NoticeRequest)
+    return await _act(
+        request, application, caller, lambda desk, tx: desk.notice(tx, body.fields, body.materials, body.message)
+    )
+
+
+@router.post(
+    "/{application}/non-acceptance",
+    responses=described(400, 401, 403, 404, 409, 422, success=200),
+    openapi_extra=body_schema(NonAcceptanceRequest),
+)
+async def refuse_acceptance(request: Request, application: UUID, caller: Officer) -> ReceiptDetail:
+    """Does not accept: no permit is needed, or another authority, then to be named, is competent."""
+    body, _ = await read_body(request, NonAcceptanceRequest)
+    return await _act(
+        request,
+        application,
+        caller,
+        lambda desk, tx: desk.refuse_acceptance(tx, body.reason_code, body.reason, body.right_authority),
+    )
+
+
+async def _act(
+    request: Request, application: UUID, caller: Caller, action: Callable[[Desk, Tx], Awaitable[int]]
+) -> ReceiptDetail:
+    intake, desks = intake_of(request), _desks(caller)
+    with telemetry.span("receive", **{"tongban.subject": str(application)}) as span:
+
+        async def act(tx: Tx) -> ReceiptDetail:
+            if await receipts.find(tx, application, desks) is None:
+                raise _not_found()
+            case = await enter(intake, tx, application)
+            if case.known is None:
+                raise not_heard_yet()
+            traceparent = telemetry.format_traceparent(span)
+            desk = Desk(intake.casework, intake.sealer, case.known, caller.id, case.now, traceparent)
+            await action(desk, tx)
+            return await _shown(intake, tx, application, desks)
+
+        return await transact(intake, act)
+
+
+def _desks(caller: Caller) -> frozenset[str]:
+    """The receiving desks of a caller. Raises `Problem` 403 for who has no such duty."""
+    if RECEIVER not in caller.duties:
+        raise Problem(
+            403,
+            "not-a-receiver",
+            "收件由承担收件职责的人员办理；您没有这项职责。",
+            "Only officers with the duty of receiving work at this desk; you do not have it.",
+        )
+    return caller.departments
+
+
+def _not_found() -> Problem:
+    """For what is not there and for what is none of the caller's business: nobody learns which."""
+    return Problem(
+        404,
+        "receipt-not-found",
+        "没有这件收件，或者它不属于您所在的部门。",
+        "There is no such application at your receiving desk.",
+    )
+
+
+async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str]) -> ReceiptDetail:
+    row = await receipts.find(tx, application, desks)
+    item = None if row is None else await intake.shelf.item(tx, row.item)
+    if row is None or item is None:
+        raise _not_found()
+    heard = (await facts.recall(tx, [application], domain.MODELS)).get(str(application), ())
+    history = History.of(str(application), heard, item)
+    bodies = await intake.shelf.departments(tx)
+    return ReceiptDetail(
+        **_summary(row.receipt, item, bodies, intake.clock.now()),
+        position=max((fact.sequence for fact in heard if fact.source == domain.SOURCE), default=1),
+        answers=_answers(intake, history, item),
+        materials=_materials(history, item),
+        notices=_notices(intake, history),
+    )
+
+
+def _summary(receipt: Receipt, item: Item, bodies: Mapping[str, Department], now: datetime) -> dict[str, Any]:
+    body = bodies.get(receipt.department)
+    return {
+        "application": UUID(receipt.application),
+        "number": receipt.number,
+        "item": item.ref,
+        "item_name": _name(item.name),
+        "department": receipt.department,
+        "department_name": _name(Text(receipt.department, receipt.department) if body is None else body.name),
+        "state": receipt.state,
+        "received_at": receipt.received_at,
+        "due": receipt.due,
+        "provisional": receipt.provisional,
+        "colour": receipt.colour(now),
+    }
+
+
+def _answers(intake: Intake, history: History, item: Item) -> list[GivenAnswer]:
+    plain, sealed = history.answers.plain, history.answers.sealed
+    closed = history.withdrawn is not None or history.not_accepted is not None
+    return [
+        GivenAnswer(
+            field=name,
+            label=_name(item.form.label(name)),
+            value=plain.get(name)
+            if name not in sealed
+            else None
+            if closed
+            else _opened(intake, history, name, sealed[name]),
+            personal=name in sealed,
+        )
+        for name in item.form.fields
+        if name in plain or name in sealed
+    ]
+
+
+def _materials(history: History, item: Item) -> list[MaterialStatus]:
+    asked = {one.id for one in asked_materials(item, history.answers.plain)}
+    found = []
+    for one in item.materials:
+        state: Literal["given", "promised", "missing", "not-needed"]
+        if one.id in history.materials:
+            state = "given"
+        elif one.id in history.promised:
+            state = "promised"
+        else:
+            state = "missing" if one.id in asked else "not-needed"
+        found.append(
+            MaterialStatus(
+                material=one.id,
+                name=_name(one.name),
+                state=state,
+                may_come_later=one.tolerable is not None,
+                sha256=history.materials.get(one.id),
+            )
+        )
+    return found
+
+
+def _notices(intake: Intake, history: History) -> list[NoticeGiven]:
+    return [
+        NoticeGiven(
+            request=one.event.id,
+            fields=one.data.fields,
+            materials=one.data.materials,
+            message=_opened(intake, history, f"{NOTICE_FIELD}/{ordinal}", one.data.message),
+            at=one.event.time,
+            answered_at=None if one.answer is None else one.answer.time,
+        )
+        for ordinal, one in enumerate(history.notices, 1)
+    ]
+
+
+def _opened(intake: Intake, history: History, field: str, sealed: str) -> str | None:
+    try:
+        return intake.sealer.open(history.subject, field, sealed)
+    except SealBrokenError:
+        return None
+
+
+def _name(text: Text) -> Name:
+    return Name(zh=text.zh, en=text.en)

@@ -1,0 +1,66 @@
+"""SQL of drafts: what somebody has begun to fill in, sealed as a whole."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tongban_runtime.database import Pool, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDraft:
+    """A draft as it is kept. ``sealed`` opens to what was filled in."""
+
+    id: UUID
+    sealed: str
+    made_at: datetime
+    changed_at: datetime
+
+
+async def add(tx: Tx, draft: StoredDraft, applicant: UUID, limit: int) -> bool:
+    """Keeps a new draft; False when the person has ``limit`` of them already."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"draft {applicant}")
+    if await tx.fetchval("SELECT count(*) FROM draft WHERE applicant = $1", applicant) >= limit:
+        return False
+    await tx.execute(
+        "INSERT INTO draft (id, applicant, sealed, made_at, changed_at) VALUES ($1, $2, $3, $4, $5)",
+        draft.id,
+        applicant,
+        draft.sealed,
+        draft.made_at,
+        draft.changed_at,
+    )
+    return True
+
+
+async def of(tx: Tx | Pool, applicant: UUID) -> list[StoredDraft]:
+    """A person's drafts, the last changed first."""
+    rows = await tx.fetch("SELECT * FROM draft WHERE applicant = $1 ORDER BY changed_at DESC, id", applicant)
+    return [_draft(row) for row in rows]
+
+
+async def find(tx: Tx | Pool, draft: UUID, applicant: UUID) -> StoredDraft | None:
+    """A person's own draft, or None."""
+    row = await tx.fetchrow("SELECT * FROM draft WHERE id = $1 AND applicant = $2", draft, applicant)
+    return None if row is None else _draft(row)
+
+
+async def change(tx: Tx | Pool, draft: UUID, applicant: UUID, sealed: str, now: datetime) -> StoredDraft | None:
+    """Replaces what a draft holds; None when the person has no such draft."""
+    row = await tx.fetchrow(
+        "UPDATE draft SET sealed = $3, changed_at = $4 WHERE id = $1 AND applicant = $2 RETURNING *",
+        draft,
+        applicant,
+        sealed,
+        now,
+    )
+    return None if row is None else _draft(row)
+
+
+async def remove(tx: Tx | Pool, draft: UUID, applicant: UUID) -> None:
+    await tx.execute("DELETE FROM draft WHERE id = $1 AND applicant = $2", draft, applicant)
+
+
+def _draft(row: Any) -> StoredDraft:
+    return StoredDraft(row["id"], row["sealed"], row["made_at"], row["changed_at"])
