@@ -23,17 +23,22 @@ from starlette.routing import Mount
 from tongban_runtime.problems import Problem
 
 Role = Literal["citizen", "officer", "operator"]
+Duty = Literal["head", "receiver", "supervisor"]
+"""What an officer may do beside deciding: ``head`` extends limits and annuls, ``receiver`` works at the receiving desk,
+``supervisor`` decides appeals and sees what is late."""
+DUTIES: tuple[Duty, ...] = ("head", "receiver", "supervisor")
 ALGORITHMS = ["EdDSA", "Ed25519"]
 SESSION_COOKIE = "tongban_session"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is behind a request. ``id`` is a pseudonym; ``departments`` are those an officer decides for."""
+    """Who is behind a request. ``id`` is a pseudonym; ``departments`` are those an officer decides for, with ``duties``."""
 
     id: UUID
     role: Role
     departments: frozenset[str]
+    duties: frozenset[Duty] = frozenset()
 
 
 def fetch_jwks(address: str, timeout: float = 10.0) -> KeySet:
@@ -61,7 +66,13 @@ class Authenticator:
         role = claims.get("role")
         if role not in ("citizen", "officer", "operator"):
             raise ValueError("unknown role")
-        caller = Caller(UUID(claims["sub"]), role, frozenset(map(str, claims.get("departments", []))))
+        duties = claims.get("duties", [])
+        caller = Caller(
+            id=UUID(claims["sub"]),
+            role=role,
+            departments=frozenset(map(str, claims.get("departments", []))),
+            duties=frozenset(duty for duty in DUTIES if duty in duties),
+        )
         return caller, float(claims["exp"])
 
     def caller(self, token: str) -> Caller:

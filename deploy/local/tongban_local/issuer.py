@@ -36,12 +36,18 @@ class DemoRole(BaseModel):
     name: str
     role: Role
     departments: tuple[str, ...] = ()
+    duties: tuple[str, ...] = ()
 
     def request(self) -> TokenRequest:
         """Claims of the role; its pseudonym is the same on every sign-in."""
         subject = uuid5(NAMESPACE_URL, f"tongban:demo:{self.id}")
-        return TokenRequest(role=self.role, sub=subject, departments=self.departments)
+        return TokenRequest(role=self.role, sub=subject, departments=self.departments, duties=self.duties)
 
+
+_REFORM = ("development-reform", "ecology")
+_LAND = ("natural-resources", "heritage")
+_CONSTRUCTION = ("housing", "civil-defence", "culture", "health", "public-security", "market-regulation")
+_IN_CHARGE = ("head", "receiver")
 
 DEMO_ROLES = (
     DemoRole(id="applicant", name="演示申请人 Demo applicant", role="citizen"),
@@ -50,19 +56,29 @@ DEMO_ROLES = (
         id="reform",
         name="演示办事员·发展改革、生态环境 Demo officer, development reform and ecology",
         role="officer",
-        departments=("development-reform", "ecology"),
+        departments=_REFORM,
+        duties=_IN_CHARGE,
     ),
     DemoRole(
         id="land",
         name="演示办事员·自然资源、文物 Demo officer, natural resources and heritage",
         role="officer",
-        departments=("natural-resources", "heritage"),
+        departments=_LAND,
+        duties=_IN_CHARGE,
     ),
     DemoRole(
         id="construction",
         name="演示办事员·住建、人防等 Demo officer, housing, civil defence and others",
         role="officer",
-        departments=("housing", "civil-defence", "culture", "health", "public-security", "market-regulation"),
+        departments=_CONSTRUCTION,
+        duties=_IN_CHARGE,
+    ),
+    DemoRole(
+        id="supervisor",
+        name="演示监督人员·复核与催办 Demo supervisor, reviews decisions and sees what is late",
+        role="officer",
+        departments=(*_REFORM, *_LAND, *_CONSTRUCTION),
+        duties=("supervisor",),
     ),
     DemoRole(id="operator", name="演示运维员 Demo operator", role="operator"),
 )

@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from joserfc import jwt
@@ -18,22 +18,25 @@ Role = Literal["citizen", "officer", "operator"]
 
 
 class TokenRequest(BaseModel):
-    """Claims to sign. departments: ids, for officers."""
+    """Claims to sign. departments: ids, for officers; duties: head, receiver, supervisor."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: Role
     sub: UUID = Field(default_factory=uuid4)
     departments: tuple[str, ...] = ()
+    duties: tuple[str, ...] = ()
     lifetime: int = Field(default=LIFETIME, gt=0, le=30 * 24 * 3600, description="Seconds until the token expires.")
 
 
 def sign(key: OKPKey, issuer: str, request: TokenRequest) -> str:
-    """A signed token with the claims iss, sub, iat, exp, role and departments."""
+    """A signed token with the claims iss, sub, iat, exp, role, departments and duties."""
     now = int(time.time())
-    claims = {"iss": issuer, "sub": str(request.sub), "iat": now, "exp": now + request.lifetime, "role": request.role}
+    claims: dict[str, Any] = {"iss": issuer, "sub": str(request.sub), "iat": now, "exp": now + request.lifetime}
+    claims["role"] = request.role
     header = {"alg": ALGORITHM, "kid": key.kid}
-    return jwt.encode(header, claims | {"departments": list(request.departments)}, key, algorithms=[ALGORITHM])
+    claims |= {"departments": list(request.departments), "duties": list(request.duties)}
+    return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
 
 
 def prepare(folder: Path) -> OKPKey:
