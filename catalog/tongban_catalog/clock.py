@@ -163,20 +163,26 @@ class _Workdays:
     def __init__(self, calendars: Calendars, region: str) -> None:
         self._calendars = calendars
         self._region = region
+        self._years: dict[int, Calendar | None] = {}
         self.estimated = False
 
     def working(self, day: date) -> bool:
-        known = self._calendars.working(self._region, day)
-        if known is None:
+        calendar = self._calendar(day.year)
+        if calendar is None:
             self.estimated = True
             return day.weekday() < _SATURDAY
-        return known
+        return calendar.working(day)
 
     def hours(self, day: date) -> Hours:
         if not self.working(day):
             return ()
-        calendar = self._calendars.find(self._region, day.year)
+        calendar = self._calendar(day.year)
         return DEFAULT_HOURS if calendar is None else calendar.hours
+
+    def _calendar(self, year: int) -> Calendar | None:
+        if year not in self._years:
+            self._years[year] = self._calendars.find(self._region, year)
+        return self._years[year]
 
 
 def _end_of_days(workdays: _Workdays, start: datetime, limit: Limit, stops: Sequence[Stop]) -> Deadline:
