@@ -91,6 +91,9 @@ def _within(source: Source, place: Place, limit: JsonObject, figure: str, rule: 
         said = f"{limit['number']} {limit['unit']}"
         zh = f"{said} 超过{law_zh}的 {number} 个工作日"
         en = f"{said} is more than the {number} WD of the {law_en}"
+        if figure == "extension":
+            zh += ";另有规定的,在其依据中写明 extension"
+            en += "; where another law lets it, its basis states `extension`"
         yield problem(source, place, rule, zh, en)
 
 
