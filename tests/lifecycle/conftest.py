@@ -1,4 +1,4 @@
-"""The world, once over Kafka and once carried by hand, for the whole session."""
+"""The world over Kafka, once for the whole session."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from tongban_runtime.topics import create_topics
 
-from tests.lifecycle.world import World, world
+from tests.lifecycle.world import World, morning, world
+
+
+@pytest.fixture
+def life(on_kafka: World) -> World:
+    """The world over Kafka, on the morning of Monday 2026-03-02; cases of other tests go on in it."""
+    on_kafka.clock.set(morning("2026-03-02"))
+    return on_kafka
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +22,4 @@ async def on_kafka(engines: Any, database: Any, tmp_path_factory: pytest.TempPat
     prefix = f"life{secrets.token_hex(3)}."
     await create_topics(engines.kafka, prefix)
     async with world(database, engines, tmp_path_factory.mktemp("kafka"), prefix, kafka=True) as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-async def by_hand(engines: Any, database: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world(database, engines, tmp_path_factory.mktemp("hand"), "", kafka=False) as found:
         yield found

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,11 +32,12 @@ from tongban_runtime.service import Component
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, decode_data, event_id
 from tongban_schemas.events import EVENTS
-from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
 
 from tests.wired import ISSUER, Wired, wired
 
 APPROVALS = ("approvals-99", "approvals-98")
+EVERY = ("intake", *APPROVALS, "certificates", "notify")
 _PATIENCE = 60.0
 
 Make = Callable[[str], Awaitable[str]]
@@ -127,11 +128,15 @@ class World:
         """The payloads of one type that were said about a case."""
         return [event.data for event in await self.facts(application) if isinstance(event.data, model)]
 
-    async def move(self, until: datetime, step: timedelta = timedelta(days=1)) -> None:
-        """Moves the clock on, a day at a time, and lets everything happen that time brings about."""
-        while self.clock.now() < until:
-            self.clock.advance(min(step, until - self.clock.now()))
-            await self.settle()
+    async def move(self, until: str) -> None:
+        """Moves the clock on to the morning of a day in China, and lets everything happen that time brings about."""
+        self.clock.set(morning(until))
+        await self.settle()
+
+    async def offer(self, item: Item) -> Item:
+        """Publishes an item to every service."""
+        await self.publish(ItemPublished(item=item.ref, definition=item.definition), f"item:{item.code}:{item.version}")
+        return item
 
     async def publish(self, data: EventData, subject: str, sequence: int = 1) -> None:
         """The catalogue says something: carried to every service that listens."""
@@ -236,7 +241,9 @@ def _event(row: Any) -> Event:
 
 
 @asynccontextmanager
-async def world(make: Make, engines: Any, folder: Path, prefix: str, *, kafka: bool) -> AsyncIterator[World]:
+async def world(
+    make: Make, engines: Any, folder: Path, prefix: str = "", *, kafka: bool, names: Sequence[str] = EVERY
+) -> AsyncIterator[World]:
     """The services with a published catalogue. ``kafka``: over the broker, or carried by hand."""
     catalog, clock = load_catalog(), FakeClock()
     served = {
@@ -245,7 +252,7 @@ async def world(make: Make, engines: Any, folder: Path, prefix: str, *, kafka: b
     }
     async with AsyncExitStack() as stack:
         services: dict[str, Wired] = {}
-        for name in ("intake", *APPROVALS, "certificates", "notify"):
+        for name in names:
             kind = name.split("-")[0]
             dsn = await make(f"tongban_{kind}")
             services[name] = await stack.enter_async_context(
@@ -280,9 +287,14 @@ async def _publish_catalogue(found: World) -> None:
         await found.publish(data, f"item:{item.code}:{item.version}")
 
 
-def publish_calendar(year: int, region: str = "000000") -> CalendarPublished:
-    """A calendar without holidays, for years that have no official one yet."""
-    return CalendarPublished(region=region, year=year, off=[], work=[], source="a calendar of the tests")
+def morning(day: str) -> datetime:
+    """09:00 in China on a day such as 2026-03-02, UTC."""
+    return datetime.fromisoformat(f"{day}T01:00:00+00:00")
+
+
+def end_of(day: str) -> datetime:
+    """24:00 in China of a day, UTC."""
+    return datetime.fromisoformat(f"{day}T16:00:00+00:00")
 
 
 @asynccontextmanager

@@ -14,3 +14,6 @@ class FakeClock:
 
     def advance(self, amount: timedelta) -> None:
         self._now += amount
+
+    def set(self, now: datetime) -> None:
+        self._now = now
