@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,14 @@ from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from pydantic import SecretStr
-from tongban_approvals import handlers
 from tongban_approvals.casework import Casework
 from tongban_approvals.settings import Settings
 from tongban_approvals.wiring import wire
+from tongban_runtime.acts import ActSigner
+from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.auth import Authenticator
 from tongban_runtime.database import Pool, create_pool
-from tongban_runtime.health import Health
+from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.outcome import Done
 from tongban_runtime.registry import Registry
 from tongban_runtime.service import Runtime, prepare_app
@@ -26,7 +28,7 @@ from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import EVENTS
 
-from .samples import SEALER
+from .samples import SEALER, calendar, registered
 
 ISSUER = "https://issuer.example"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "test", "use": "sig"})
@@ -41,6 +43,14 @@ class Deployment:
     app: FastAPI
     registry: Registry
     casework: Casework
+    clock: FakeClock
+    alarms: AlarmWorker
+
+    async def move(self, until: datetime) -> None:
+        """Moves the clock, and lets ring what is due by then."""
+        self.clock.advance(until - self.clock.now())
+        while await self.alarms.ring_due():
+            pass
 
     async def hear(self, *events: Event) -> None:
         """Hands a batch to the handlers, as the consumer does."""
@@ -59,7 +69,11 @@ class Deployment:
         ]
 
     def client(
-        self, officer: UUID = ME, departments: Iterable[str] = ("natural-resources", "heritage"), role: str = "officer"
+        self,
+        officer: UUID = ME,
+        departments: Iterable[str] = ("natural-resources", "heritage"),
+        role: str = "officer",
+        duties: Iterable[str] = (),
     ) -> httpx.AsyncClient:
         claims = {
             "iss": ISSUER,
@@ -67,6 +81,7 @@ class Deployment:
             "exp": int(time.time()) + 600,
             "role": role,
             "departments": list(departments),
+            "duties": list(duties),
         }
         token = jwt.encode({"alg": "Ed25519", "kid": "test"}, claims, KEY, algorithms=["Ed25519"])
         return httpx.AsyncClient(
@@ -110,19 +125,25 @@ async def deployed(pool: Pool, departments: frozenset[str]) -> Deployment:
         health=Health(60),
         clock=FakeClock(),
         sealer=SEALER,
+        acts=ActSigner.ephemeral(),
         authenticator=Authenticator(ISSUER, keys),
     )
     parts = await wire(runtime)
     app = prepare_app(parts.app, runtime)
     casework: Casework = app.state.casework
-    return Deployment(pool, app, handlers.registry(casework), casework)
+    alarms = parts.workers["alarms"](Heartbeat("alarms"))
+    assert isinstance(runtime.clock, FakeClock)
+    assert isinstance(alarms, AlarmWorker)
+    return Deployment(pool, app, parts.registry, casework, runtime.clock, alarms)
 
 
 @pytest.fixture
 async def deploy(pools: Callable[[], Awaitable[Pool]]) -> MakeDeployment:
-    """Makes deployments that decide for the departments given."""
+    """Makes deployments that decide for the departments given, and that know the departments and the calendar of 2026."""
 
     async def make(departments: frozenset[str], pool: Any = None) -> Deployment:
-        return await deployed(pool or await pools(), departments)
+        deployment = await deployed(pool or await pools(), departments)
+        await deployment.hear(*registered(), calendar(2026))
+        return deployment
 
     return make

@@ -1,7 +1,7 @@
 """Cases, items and events that the tests of approvals send around."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,20 +11,24 @@ from tongban_catalog.load import load_catalog
 from tongban_runtime.sealing import Sealer
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
+    APPEAL_FIELD,
     ApplicationAccepted,
+    ApplicationAppealed,
     ApplicationCorrected,
     ApplicationSubmitted,
     ApplicationWithdrawn,
 )
 from tongban_schemas.events.approvals import (
+    ApprovalAnnulled,
     ApprovalCorrectionRequested,
     ApprovalGranted,
     ApprovalOpened,
     ApprovalRefused,
+    annulment_field,
     correction_field,
     refusal_field,
 )
-from tongban_schemas.events.catalog import ItemPublished
+from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished
 
 CATALOG = load_catalog()
 INVESTMENT = CATALOG.items["enterprise-investment-project"]
@@ -33,6 +37,7 @@ SEALER = Sealer("A" * 43)
 CANARY = "CANARY-person-0001"
 REFORM = frozenset({"development-reform", "ecology"})
 LAND = frozenset({"natural-resources", "heritage"})
+ECOLOGY = frozenset({"ecology"})
 CONSTRUCTION = INVESTMENT.deciding_departments - REFORM - LAND
 
 
@@ -84,6 +89,37 @@ def _event(subject: str, data: EventData, source: str, *discriminators: str, min
     )
 
 
+def item(steps: Sequence[dict[str, Any]], **more: Any) -> Item:
+    """An item with these steps; its form is that of credit repair, with two dates and a choice beside."""
+    base = CATALOG.items["credit-repair"].definition
+    text = {"type": "string", "title": "?", "x-title-en": "?"}
+    form = {
+        **base["form"],
+        "properties": {**base["form"]["properties"], **dict.fromkeys(("expires_on", "moved_from", "plan"), text)},
+    }
+    materials = [
+        {
+            "id": "map",
+            "name": {"zh": "图", "en": "Map"},
+            "issuer": {"zh": "申请人", "en": "Applicant"},
+            "asked_by": "lead",
+            "basis": ["online-10"],
+            "obtain": [{"zh": "自备", "en": "make it"}],
+        }
+    ]
+    return Item.from_definition({**base, "form": form, "materials": materials, "steps": list(steps), **more})
+
+
+def step(name: str, department: str = "ecology", needs: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
+    """A step that an officer decides, unless ``decide`` says otherwise. A need is a step's name, or the whole entry."""
+    entries = [{"step": need} if isinstance(need, str) else need for need in needs]
+    return {**_step(name, department, [], {"by": "officer"}), "needs": entries, **more}
+
+
+def days(number: int, unit: str = "WD") -> dict[str, Any]:
+    return {"number": number, "unit": unit}
+
+
 def submitted(subject: str, item: Item = INVESTMENT, plain: dict[str, Any] | None = None) -> Event:
     data = ApplicationSubmitted(
         item=item.ref,
@@ -95,23 +131,30 @@ def submitted(subject: str, item: Item = INVESTMENT, plain: dict[str, Any] | Non
     return _event(subject, data, "/intake", minute=0)
 
 
-def accepted(subject: str, item: Item = INVESTMENT) -> Event:
-    return _event(subject, ApplicationAccepted(item=item.ref), "/intake", minute=1, sequence=2)
+def accepted(subject: str, item: Item = INVESTMENT, minute: int = 1, **more: Any) -> Event:
+    return _event(subject, ApplicationAccepted(item=item.ref, **more), "/intake", minute=minute, sequence=2)
 
 
 def applied(subject: str, item: Item = INVESTMENT, plain: dict[str, Any] | None = None) -> list[Event]:
     return [submitted(subject, item, plain), accepted(subject, item)]
 
 
-def corrected(subject: str, request: UUID, plain: dict[str, Any], sequence: int = 3) -> Event:
-    data = ApplicationCorrected(request=request, answers=plain)
+def corrected(
+    subject: str, request: UUID, plain: dict[str, Any], sequence: int = 3, materials: dict[str, str] | None = None
+) -> Event:
+    data = ApplicationCorrected(request=request, answers=plain, materials=materials or {})
     return _event(subject, data, "/intake", str(request), minute=sequence, sequence=sequence)
 
 
-def asked(subject: str, step: str, fields: list[str], item: Item = INVESTMENT) -> Event:
+def said(subject: str, data: EventData, department: str, *discriminators: str, minute: int = 5) -> Event:
+    """Anything that a department says."""
+    return _event(subject, data, source_of(department), *discriminators, minute=minute, sequence=2)
+
+
+def asked(subject: str, step: str, fields: list[str], item: Item = INVESTMENT, number: int = 1) -> Event:
     department = item.step(step).department
     message = SEALER.seal(subject, correction_field(step), "?")
-    data = ApprovalCorrectionRequested(step=step, department=department, fields=fields, message=message)
+    data = ApprovalCorrectionRequested(step=step, department=department, fields=fields, message=message, round=number)
     return _event(subject, data, source_of(department), step, "1", minute=3, sequence=2)
 
 
@@ -119,18 +162,29 @@ def withdrawn(subject: str) -> Event:
     return _event(subject, ApplicationWithdrawn(), "/intake", minute=50, sequence=9)
 
 
-def opened(subject: str, step: str, item: Item = INVESTMENT) -> Event:
+def opened(subject: str, step: str, item: Item = INVESTMENT, number: int = 1, minute: int = 2) -> Event:
     department = item.step(step).department
-    return _event(subject, ApprovalOpened(step=step, department=department), source_of(department), step, minute=2)
+    data = ApprovalOpened(step=step, department=department, round=number)
+    return _event(subject, data, source_of(department), step, str(number), minute=minute)
 
 
-def granted(subject: str, step: str, item: Item = INVESTMENT) -> Event:
+def granted(
+    subject: str,
+    step: str,
+    item: Item = INVESTMENT,
+    number: int = 1,
+    minute: int = 3,
+    rests_on: Sequence[Event] | None = None,
+) -> Event:
     department = item.step(step).department
-    data = ApprovalGranted(step=step, department=department, decided_by="officer", officer=UUID(int=8))
-    return _event(subject, data, source_of(department), step, minute=3, sequence=2)
+    ids = None if rests_on is None else [event.id for event in rests_on]
+    data = ApprovalGranted(
+        step=step, department=department, decided_by="officer", officer=UUID(int=8), round=number, rests_on=ids
+    )
+    return _event(subject, data, source_of(department), step, str(number), minute=minute, sequence=2)
 
 
-def refused(subject: str, step: str, item: Item = INVESTMENT) -> Event:
+def refused(subject: str, step: str, item: Item = INVESTMENT, number: int = 1) -> Event:
     department = item.step(step).department
     data = ApprovalRefused(
         step=step,
@@ -139,22 +193,71 @@ def refused(subject: str, step: str, item: Item = INVESTMENT) -> Event:
         officer=UUID(int=8),
         reason_code="not-suitable",
         reason=SEALER.seal(subject, refusal_field(step), "no"),
+        round=number,
     )
-    return _event(subject, data, source_of(department), step, minute=4, sequence=2)
+    return _event(subject, data, source_of(department), step, str(number), minute=4, sequence=2)
 
 
-def published(item: Item = INVESTMENT) -> Event:
-    subject = f"item:{item.code}:{item.version}"
-    identity = event_id(ItemPublished.TYPE, subject)
+def annulled(subject: str, decision: Event, *, reopen: bool = True, minute: int = 5) -> Event:
+    told = decision.data
+    assert isinstance(told, ApprovalGranted | ApprovalRefused)
+    data = ApprovalAnnulled(
+        step=told.step,
+        department=told.department,
+        decision=decision.id,
+        reopen=reopen,
+        reason_code="false-material",
+        reason=SEALER.seal(subject, annulment_field(told.step), "?"),
+        officer=UUID(int=9),
+    )
+    return _event(subject, data, source_of(told.department), told.step, str(decision.id), minute=minute, sequence=3)
+
+
+def appealed(subject: str, decision: Event, minute: int = 30) -> Event:
+    grounds = SEALER.seal(subject, f"{APPEAL_FIELD}/{decision.id}", "why")
+    data = ApplicationAppealed(decision=decision.id, way="reconsideration", grounds=grounds)
+    return _event(subject, data, "/intake", str(decision.id), minute=minute, sequence=8)
+
+
+def _entry(subject: str, data: EventData, sequence: int = 1) -> Event:
+    identity = event_id(data.TYPE, subject, str(sequence))
     return Event(
         id=identity,
         source="/catalog",
         subject=subject,
         time=NOON,
-        sequence=1,
+        sequence=sequence,
         correlationid=identity,
-        data=ItemPublished(item=item.ref, definition=item.definition),
+        data=data,
     )
+
+
+def published(item: Item = INVESTMENT) -> Event:
+    return _entry(f"item:{item.code}:{item.version}", ItemPublished(item=item.ref, definition=item.definition))
+
+
+def registered() -> list[Event]:
+    """Every department of the catalogue; the approval bureau supervises them."""
+    return [
+        _entry(
+            f"department:{one.id}",
+            DepartmentRegistered(
+                department=one.id,
+                uscc=one.uscc,
+                name_zh=one.name_zh,
+                name_en=one.name_en,
+                region="990000",
+                supervisor="administrative-approval",
+            ),
+        )
+        for one in CATALOG.departments.values()
+    ]
+
+
+def calendar(year: int, *off: date, region: str = "000000", sequence: int = 1) -> Event:
+    """A year in which everybody works from Monday to Friday, but for the days given."""
+    data = CalendarPublished(region=region, year=year, off=list(off), source="made up")
+    return _entry(f"calendar:{region}:{year}", data, sequence)
 
 
 def new_subject() -> str:

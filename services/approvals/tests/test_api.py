@@ -209,7 +209,7 @@ async def test_a_correction_goes_out_and_comes_back(land: Deployment) -> None:
     _, task = await _get(land, f"/v1/tasks/{subject}/KG")
     assert (task["state"], task["officer"]) == ("taken", str(ME))
     assert {answer["field"]: answer["value"] for answer in task["answers"]}["land_area_m2"] == 77
-    again = await _post(land, f"{subject}/KG/correction", WANTED)
+    again = await _post(land, f"{subject}/KG/correction", {**WANTED, "fields": ["land_area_m2"]})
     assert again[1]["state"] == "correction"
     assert [verb for verb, _, _ in await land.said()].count("correction-requested") == 2
     _, task = await _get(land, f"/v1/tasks/{subject}/KG")

@@ -1,6 +1,7 @@
 """Several deployments that only hear each other's facts, late, repeated and out of order, still agree on every case."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,11 +10,14 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tongban_approvals.domain import History, Task, react, source_of, tasks
-from tongban_catalog.item import applicable_steps
+from tongban_approvals.domain import Almanac, History, Move, Task, grounds, react, source_of, tasks
+from tongban_catalog.clock import Calendars
+from tongban_catalog.item import Item, applicable_steps
+from tongban_catalog.standing import standing_decisions
 from tongban_runtime.facts import derive
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.approvals import (
+    ApprovalAnnulled,
     ApprovalCorrectionRequested,
     ApprovalGranted,
     ApprovalOpened,
@@ -25,6 +29,17 @@ from .samples import INVESTMENT, NOON, answers, applied, corrected, withdrawn
 CASE = "01994f00-0000-7000-8000-000000000001"
 FREE_FIELDS = ("land_area_m2", "building_area_m2", "project_name")
 SEALED = "s1.AAAA"
+ALMANAC = Almanac(Calendars())
+ITEM = Item.from_definition(
+    {
+        **INVESTMENT.definition,
+        "steps": [
+            {**part, "inputs": [FREE_FIELDS[number % 5]] if number % 5 < len(FREE_FIELDS) else []}
+            for number, part in enumerate(INVESTMENT.definition["steps"])
+        ],
+    }
+)
+"""The investment project, where every correction touches some of the steps."""
 
 
 @dataclass
@@ -34,10 +49,10 @@ class Deployment:
     inbox: list[Event] = field(default_factory=list)
 
     def history(self) -> History:
-        return History.of(self.known.values(), INVESTMENT)
+        return History.of(self.known.values(), ITEM)
 
     def desk(self) -> list[Task]:
-        return tasks(UUID(CASE), self.history(), INVESTMENT, self.departments)
+        return tasks(UUID(CASE), self.history(), ITEM, self.departments, ALMANAC)
 
 
 class World:
@@ -48,9 +63,10 @@ class World:
         self.deployments = [Deployment(part) for part in parts]
         self.told: dict[UUID, Event] = {}
         self.granted: set[str] = set()
-        self.steps = {step.id for step in applicable_steps(INVESTMENT, plain)}
+        self.steps = {step.id for step in applicable_steps(ITEM, plain)}
         self.minutes = 10
         self.corrections = 0
+        self.annulments = 0
         for event in applied(CASE, plain=plain):
             self.tell(event)
 
@@ -58,7 +74,7 @@ class World:
         assert event.id not in self.told, f"{event.type} was told twice"
         match event.data:
             case ApprovalOpened(step=step):
-                needed = INVESTMENT.step(step).needed & self.steps
+                needed = ITEM.step(step).needed & self.steps
                 assert step in self.steps, f"{step} does not apply"
                 assert needed <= self.granted, f"{step} opened before {needed - self.granted}"
             case ApprovalGranted(step=step):
@@ -78,20 +94,32 @@ class World:
         self.tell(event)
 
     def move(self, deployment: Deployment) -> None:
-        for one in react(deployment.history(), INVESTMENT, deployment.departments):
-            data: EventData
-            match one.verb:
-                case "open":
-                    data = ApprovalOpened(step=one.step, department=one.department)
-                case "grant":
-                    data = ApprovalGranted(step=one.step, department=one.department, decided_by="rule")
-                case "refuse":
-                    data = self.refusal(one.step, one.department)
-            self.say(deployment, data, one.department, one.step)
+        for one in react(deployment.history(), ITEM, deployment.departments, CASE):
+            self.say(deployment, self.made(one), one.department, *one.discriminators)
 
-    def refusal(self, step: str, department: str) -> ApprovalRefused:
+    def made(self, move: Move) -> EventData:
+        step, department, number = move.step, move.department, move.round
+        match move.verb:
+            case "open":
+                return ApprovalOpened(step=step, department=department, round=number, because=move.because)
+            case "grant":
+                return ApprovalGranted(
+                    step=step, department=department, decided_by="rule", round=number, rests_on=list(move.rests_on)
+                )
+            case "refuse":
+                return self.refusal(step, department, number)
+            case "ask":
+                raise AssertionError("the item declares no opinions")
+
+    def refusal(self, step: str, department: str, number: int) -> ApprovalRefused:
         return ApprovalRefused(
-            step=step, department=department, decided_by="officer", reason_code="no-good", reason=SEALED
+            step=step,
+            department=department,
+            decided_by="officer",
+            reason_code="no-good",
+            reason=SEALED,
+            round=number,
+            rests_on=[],
         )
 
     def deliver(self, deployment: Deployment) -> None:
@@ -103,21 +131,53 @@ class World:
 
     def decide(self, deployment: Deployment, task: Task, refusals: bool) -> None:
         chance = self.rng.random()
-        step, department = task.step, task.department
+        step, department, number = task.step, task.department, task.round
+        history = deployment.history()
         if refusals and chance < 0.05:
-            self.say(deployment, self.refusal(step, department), department, step)
-        elif chance < 0.2 and self.corrections < 4:
+            self.say(deployment, self.refusal(step, department, number), department, step, str(number))
+        elif chance < 0.25 and self.corrections < 6:
             self.corrections += 1
             name = self.rng.choice(FREE_FIELDS)
-            number = len(deployment.history().rounds.get(step, ())) + 1
-            request = ApprovalCorrectionRequested(step=step, department=department, fields=[name], message=SEALED)
-            self.say(deployment, request, department, step, str(number))
+            count = len(history.corrections.get(step, ())) + 1
+            request = ApprovalCorrectionRequested(
+                step=step, department=department, fields=[name], message=SEALED, round=number
+            )
+            self.say(deployment, request, department, step, str(count))
             asked = list(self.told)[-1]
             self.tell(corrected(CASE, asked, {name: self.rng.randint(1, 9)}, sequence=2 + self.corrections))
-        else:
-            data = ApprovalGranted(step=step, department=department, decided_by="officer", officer=UUID(int=8))
-            self.say(deployment, data, department, step)
+        elif not history.unmet(ITEM, ITEM.step(step)):
+            data = ApprovalGranted(
+                step=step,
+                department=department,
+                decided_by="officer",
+                officer=UUID(int=8),
+                round=number,
+                rests_on=list(grounds(history, ITEM.step(step))),
+            )
+            self.say(deployment, data, department, step, str(number))
         self.move(deployment)
+
+    def annul(self, deployment: Deployment) -> None:
+        """Takes back a decision of this deployment that counts, to be made anew."""
+        ours = [
+            one
+            for one in deployment.history().standing.counting.values()
+            if one.granted and one.department in deployment.departments
+        ]
+        if ours:
+            self.annulments += 1
+            one = self.rng.choice(sorted(ours, key=lambda one: one.step))
+            data = ApprovalAnnulled(
+                step=one.step,
+                department=one.department,
+                decision=one.id,
+                reopen=True,
+                reason_code="false-material",
+                reason=SEALED,
+                officer=UUID(int=9),
+            )
+            self.say(deployment, data, one.department, one.step, str(one.id))
+            self.move(deployment)
 
     def run(self, refusals: bool = False) -> None:
         for _ in range(5000):
@@ -125,6 +185,9 @@ class World:
             choices += [(one, task) for one in self.deployments for task in one.desk() if task.state == "open"]
             if not choices:
                 return
+            if self.annulments < 3 and self.rng.random() < 0.05:
+                self.annul(self.rng.choice(self.deployments))
+                continue
             deployment, task = self.rng.choice(choices)
             if task is None:
                 self.deliver(deployment)
@@ -158,7 +221,7 @@ plain_answers = st.fixed_dictionaries(
 
 
 def _parts(rng: random.Random) -> list[frozenset[str]]:
-    departments = sorted(INVESTMENT.deciding_departments)
+    departments = sorted(ITEM.deciding_departments)
     rng.shuffle(departments)
     count = rng.randint(2, 3)
     return [frozenset(departments[index::count]) for index in range(count)]
@@ -170,7 +233,11 @@ def test_all_deployments_come_to_the_same_end(chosen: dict[str, Any], seed: int)
     rng = random.Random(seed)  # noqa: S311 - a seed makes the run repeatable
     world = World(rng, answers(**chosen), _parts(rng))
     world.run()
-    assert set(world.ends()) == {(verb, step) for verb in ("opened", "granted") for step in world.steps}
+    decisions = standing_decisions(world.told.values(), ITEM)
+    assert decisions.keys() == world.steps
+    assert all(one.granted for one in decisions.values())
+    rounds = Counter(step for verb, step in world.ends() if verb == "opened")
+    assert all(one.round == rounds[step] for step, one in decisions.items())
     for deployment in world.deployments:
         assert deployment.known.keys() == world.told.keys()
         assert deployment.history() == world.deployments[0].history()
@@ -186,10 +253,15 @@ def test_a_refusal_or_withdrawal_leaves_nothing_open(chosen: dict[str, Any], see
         world.tell(withdrawn(CASE))
     world.run(refusals=True)
     ends = list(world.ends())
-    granted = {step for verb, step in ends if verb == "granted"}
     refused = {step for verb, step in ends if verb == "refused"}
-    assert not granted & refused
+    granted = {step for step, one in standing_decisions(world.told.values(), ITEM).items() if one.granted}
     assert withdraw or refused or granted == world.steps
     for deployment in world.deployments:
         assert deployment.history() == world.deployments[0].history()
-        assert {task.state for task in deployment.desk()} <= {"granted", "refused", "cancelled"}
+        assert {task.state for task in deployment.desk()} <= {
+            "granted",
+            "refused",
+            "cancelled",
+            "annulled",
+            "suspended",
+        }

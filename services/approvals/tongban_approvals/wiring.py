@@ -2,15 +2,19 @@
 
 from fastapi import FastAPI
 from tongban_catalog.shelf import Shelf
+from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.service import Parts, Runtime, new_app
 
 from tongban_approvals import api, handlers
 from tongban_approvals.casework import Casework
+from tongban_approvals.domain import MODELS
 from tongban_approvals.settings import Settings
 
 
 def make_casework(runtime: Runtime, departments: frozenset[str]) -> Casework:
-    return Casework(departments=departments, shelf=Shelf(), clock=runtime.clock, sealer=runtime.sealer)
+    return Casework(
+        departments=departments, shelf=Shelf(), clock=runtime.clock, sealer=runtime.sealer, acts=runtime.acts
+    )
 
 
 def make_app(casework: Casework) -> FastAPI:
@@ -26,4 +30,8 @@ async def wire(runtime: Runtime) -> Parts:
     if not isinstance(settings, Settings):
         raise TypeError("approvals is wired with its own settings")
     casework = make_casework(runtime, settings.approvals_departments)
-    return Parts(app=make_app(casework), registry=handlers.registry(casework))
+    return Parts(
+        app=make_app(casework),
+        registry=handlers.registry(casework),
+        workers={"alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, MODELS, casework.advance, beat)},
+    )

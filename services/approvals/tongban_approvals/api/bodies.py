@@ -1,0 +1,254 @@
+"""What requests and answers look like."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+from tongban_schemas.events.approvals import DecidedBy, LimitKind, Silence
+from tongban_schemas.types import ItemRef, Limit
+
+from tongban_approvals.domain import TaskState
+from tongban_approvals.domain.desk import OpinionState
+
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+ReasonCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", examples=["site-not-suitable"])]
+Colour = Literal["normal", "yellow", "red"]
+"""1 正常, 2 预警, 3 逾期."""
+
+
+class Name(BaseModel):
+    """The same name in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+class TaskSummary(BaseModel):
+    """A step on a department's desk. ``officer`` is the pseudonym of who holds it or decided it."""
+
+    application: UUID
+    step: str
+    step_name: Name
+    item: ItemRef
+    item_name: Name
+    department: str
+    department_name: Name
+    round: int = Field(description="How often the step was opened.")
+    state: TaskState
+    officer: UUID | None
+    decided_by: DecidedBy | None
+    opened_at: datetime
+    due_at: datetime | None = Field(description="End of the first limit; null while the clock stands still.")
+    provisional: bool = Field(description="The calendar of that year is not published: the date may still move.")
+    colour: Colour
+    decided_at: datetime | None
+    version: int = Field(description="Counts the changes of this task.")
+
+
+class TaskPage(BaseModel):
+    """Tasks, oldest or due first. ``next`` goes into ``after`` to read on; absent on the last page."""
+
+    tasks: list[TaskSummary]
+    next: str | None = None
+
+
+class Answer(BaseModel):
+    """One answer of the applicant. A personal one is opened for this department; null when it cannot be opened."""
+
+    field: str
+    label: Name
+    value: Any
+    personal: bool
+    correctable: bool
+
+
+class StepDecision(BaseModel):
+    """What a department decided in this case. The reason of a refusal is told to that department alone."""
+
+    decision: UUID
+    step: str
+    step_name: Name
+    department: str
+    department_name: Name
+    round: int
+    counts: bool = Field(description="False when it was annulled, or what it rests on was taken back or corrected.")
+    granted: bool
+    deemed: bool
+    decided_by: DecidedBy
+    at: datetime
+    reason_code: str | None
+    reason: str | None
+    act: str | None = Field(description="Number of the formal act.")
+
+
+class Correction(BaseModel):
+    """A correction that this step asked for."""
+
+    request: UUID
+    fields: list[str]
+    materials: list[str]
+    message: str | None
+    at: datetime
+    answered: bool
+
+
+class RunningLimit(BaseModel):
+    """A limit that runs. ``due_at`` is null while the clock stands still."""
+
+    limit: LimitKind
+    due_at: datetime | None
+    warn_at: datetime | None
+    provisional: bool
+    extended: bool
+
+
+class Procedure(BaseModel):
+    """A special procedure of this round, and how long it was said to take."""
+
+    stop: UUID
+    procedure: str
+    name: Name
+    expected: Limit
+    begun_at: datetime
+    ended_at: datetime | None
+
+
+class AskedFor(BaseModel):
+    """An opinion that the step asked for. ``text``: null while there is none."""
+
+    opinion: str
+    name: Name
+    asked: str
+    asked_name: Name
+    state: OpinionState
+    silence: Silence | None
+    asked_at: datetime
+    agrees: bool | None
+    text: str | None
+
+
+class AppealSeen(BaseModel):
+    """An appeal against a decision of the step."""
+
+    appeal: UUID
+    decision: UUID
+    way: str
+    grounds: str | None
+    at: datetime
+    outcome: str | None
+
+
+class TaskDetail(TaskSummary):
+    """A task with its case: the current answers, what was decided before, what this step did and waits for."""
+
+    submitted_at: datetime | None
+    number: str | None = Field(description="The case number.")
+    answers: list[Answer]
+    promised: list[str] = Field(description="Materials that were promised and are still to come.")
+    decisions: list[StepDecision]
+    corrections: list[Correction]
+    limits: list[RunningLimit]
+    may_extend: bool = Field(description="The item lets the limit be extended, and it was not yet.")
+    procedures: list[Procedure]
+    may_start: list[str] = Field(description="Special procedures that the item declares for the step.")
+    opinions: list[AskedFor]
+    needs: list[str] = Field(description="Steps that have to be granted before this one and are not.")
+    quorum: int
+    agreed: int = Field(description="How many officers said yes so far.")
+    appeals: list[AppealSeen]
+
+
+class Refusal(BaseModel):
+    """Why a step is refused (Administrative Licensing Law art. 38)."""
+
+    reason_code: ReasonCode
+    reason: Said
+
+
+class CorrectionRequest(BaseModel):
+    """Which answers and materials to correct, and what is wrong with them: everything at once."""
+
+    fields: Annotated[list[str], Field(min_length=1, max_length=100)]
+    materials: Annotated[list[str], Field(max_length=100)] = []
+    message: Said
+
+
+class ProcedureStart(BaseModel):
+    """A special procedure that begins."""
+
+    procedure: ReasonCode = Field(examples=["expert-review"])
+
+
+class Reason(BaseModel):
+    """Why a limit is extended; the applicant is told."""
+
+    reason: Said
+
+
+class AnnulmentRequest(BaseModel):
+    """Why a decision is taken back, and whether it is made anew."""
+
+    reason_code: ReasonCode
+    reason: Said
+    reopen: bool = True
+
+
+class AppealDecision(BaseModel):
+    """What the review came to. ``appeal``: the oldest that waits, when absent."""
+
+    outcome: Literal["upheld", "annulled"]
+    text: Said
+    appeal: UUID | None = None
+
+
+class OpinionAnswer(BaseModel):
+    """The opinion of the asked department."""
+
+    agrees: bool
+    text: Said
+
+
+class OpinionSummary(BaseModel):
+    """What one of the officer's departments was asked."""
+
+    request: UUID
+    application: UUID
+    step: str
+    step_name: Name
+    opinion: str
+    name: Name
+    item: ItemRef
+    item_name: Name
+    department: str = Field(description="Who asked.")
+    department_name: Name
+    asked: str
+    asked_name: Name
+    state: OpinionState
+    silence: Silence | None
+    asked_at: datetime
+    due_at: datetime | None
+    agrees: bool | None
+    officer: UUID | None
+    answered_at: datetime | None
+
+
+class OpinionPage(BaseModel):
+    """Requests, oldest first. ``next`` goes into ``after`` to read on; absent on the last page."""
+
+    opinions: list[OpinionSummary]
+    next: str | None = None
+
+
+class OpinionDetail(OpinionSummary):
+    """A request with the answers of its case, and what was answered."""
+
+    answers: list[Answer]
+    text: str | None
+
+
+class JointLimit(RunningLimit):
+    """The joint limit of a case, seen by its lead."""
+
+    application: UUID
+    lead: str
