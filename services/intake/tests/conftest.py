@@ -26,6 +26,7 @@ from tongban_runtime.health import Health
 from tongban_runtime.outcome import Outcome
 from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime, prepare_app
+from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, decode_data
 from tongban_schemas.events import EVENTS
 
@@ -161,3 +162,14 @@ def only(events: list[Event], model: type[EventData]) -> Event:
     found = [event for event in events if isinstance(event.data, model)]
     assert len(found) == 1
     return found[0]
+
+
+@pytest.fixture
+async def counter(database: Callable[[str], Awaitable[str]], catalog: Catalog) -> AsyncIterator[Any]:
+    """A receiving counter on a fresh database, under a clock that starts on Monday 2 March 2026, 09:00 in China."""
+    from .counter import Counter, received_item, whole_catalog
+
+    clock, item = FakeClock(), received_item(catalog)
+    dsn = await database("tongban_intake")
+    async with serving(dsn, clock, whole_catalog(catalog, clock, item)) as service:
+        yield Counter(service, clock, item, uuid4(), uuid4())

@@ -1,0 +1,88 @@
+"""Drafts: incomplete allowed, one's own alone, sealed as a whole, submitted once."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+from tongban_schemas.events.applications import ApplicationSubmitted
+
+from .conftest import PERSONAL, Service, only
+
+PATH = "/v1/drafts"
+
+
+async def begun(service: Service, citizen: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    async with service.client(citizen) as client:
+        answer = await client.post(PATH, json=body)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"{PATH}/{found['draft']}"
+    return found
+
+
+async def test_a_draft_may_be_incomplete_and_says_what_is_wrong(
+    service: Service, citizen: UUID, application: dict[str, Any]
+) -> None:
+    body = {"item": application["item"], "answers": {"project_name": "", "contact_name": PERSONAL["contact_name"]}}
+    draft = await begun(service, citizen, body | {"materials": {"no-such": "a" * 64}})
+    fields = {error["field"] for error in draft["errors"]}
+    assert {"region", "project_name", "contact_email", "materials.no-such"} <= fields
+    async with service.client(citizen) as client:
+        shown = (await client.get(f"{PATH}/{draft['draft']}")).json()
+        assert shown == draft
+        refused = await client.post(f"{PATH}/{draft['draft']}/submission")
+        assert [error["field"] for error in refused.json()["errors"]] == ["region"]
+        changed = await client.put(f"{PATH}/{draft['draft']}", json=application)
+        assert changed.json()["errors"] == []
+        assert [one["draft"] for one in (await client.get(PATH)).json()] == [draft["draft"]]
+
+
+async def test_a_draft_is_submitted_once(service: Service, citizen: UUID, application: dict[str, Any]) -> None:
+    draft = await begun(service, citizen, application | {"materials": {"design-scheme": "a" * 64}})
+    async with service.client(citizen) as client:
+        path = f"{PATH}/{draft['draft']}/submission"
+        answers = await asyncio.gather(*(client.post(path) for _ in range(5)))
+        again = await client.post(path)
+        gone = await client.get(f"{PATH}/{draft['draft']}")
+    assert {answer.status_code for answer in (*answers, again)} == {202}
+    assert len({answer.json()["application"] for answer in (*answers, again)}) == 1
+    assert again.headers["idempotency-replayed"] == "true"
+    assert gone.status_code == 404
+    event = only(await service.outbox(again.json()["application"]), ApplicationSubmitted)
+    assert event.data.materials == {"design-scheme": "a" * 64}  # type: ignore[attr-defined]
+
+
+async def test_only_the_owner_sees_a_draft(service: Service, citizen: UUID, application: dict[str, Any]) -> None:
+    draft = await begun(service, citizen, application)
+    path = f"{PATH}/{draft['draft']}"
+    async with service.client(uuid4()) as stranger, service.client(citizen, "officer") as officer:
+        assert (await stranger.get(PATH)).json() == []
+        answers = [
+            await stranger.get(path),
+            await stranger.put(path, json=application),
+            await stranger.post(f"{path}/submission"),
+        ]
+        assert {answer.status_code for answer in answers} == {404}
+        assert (await stranger.delete(path)).status_code == 204
+        assert (await officer.get(path)).status_code == 403
+    async with service.client(citizen) as client:
+        assert (await client.get(path)).status_code == 200
+        assert [(await client.delete(path)).status_code for _ in range(2)] == [204, 204]
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_what_a_draft_holds_is_sealed(service: Service, citizen: UUID, application: dict[str, Any]) -> None:
+    draft = await begun(service, citizen, application)
+    row = await service.runtime.pool.fetchval("SELECT d::text FROM draft d WHERE id = $1", UUID(draft["draft"]))
+    assert "s1." in row
+    for value in (*PERSONAL.values(), application["answers"]["project_name"], application["item"]):
+        assert value not in row
+
+
+async def test_nobody_keeps_drafts_without_end(service: Service, citizen: UUID, application: dict[str, Any]) -> None:
+    body = {"item": application["item"]}
+    async with service.client(citizen) as client:
+        answers = [await client.post(PATH, json=body) for _ in range(51)]
+        unknown = await client.post(PATH, json={"item": "0" * 31})
+    assert [answer.status_code for answer in answers] == [201] * 50 + [409]
+    assert unknown.status_code == 404
