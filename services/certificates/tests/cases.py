@@ -1,4 +1,4 @@
-"""Whole cases of the two packaged items, as the facts that the service hears."""
+"""Whole cases, as the facts that the service hears: of two packaged items, and of versions that differ in one thing."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -9,11 +9,38 @@ from tongban_catalog.publish import catalog_events
 from tongban_runtime.sealing import Sealer
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationSubmitted, ApplicationWithdrawn
-from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused
+from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalGranted, ApprovalOpened, ApprovalRefused
+from tongban_schemas.events.catalog import ItemPublished
 
 CATALOG = load_catalog()
-INVESTMENT: Item = CATALOG.item("enterprise-investment-project")
-REPAIR: Item = CATALOG.item("credit-repair")
+_COMPANY = {"name": "company_name", "code": "company_uscc"}
+_TEN_DAYS = {"number": 10, "unit": "WD"}
+
+
+def changed(name: str, version: int, **parts: object) -> Item:
+    """A version of a packaged item in which some parts of the definition are others."""
+    definition = {
+        **CATALOG.item(name).definition,
+        "holder": _COMPANY,
+        "delivery": _TEN_DAYS,
+        "version": version,
+        **parts,
+    }
+    return Item.from_definition(definition)
+
+
+INVESTMENT: Item = changed("enterprise-investment-project", 90)
+REPAIR: Item = changed("credit-repair", 90)
+PERSONAL: Item = changed("credit-repair", 91, holder={"name": "applicant_name", "code": "applicant_id"})
+WITHOUT_HOLDER: Item = changed("credit-repair", 92, holder=None)
+RENEWABLE: Item = changed(
+    "credit-repair",
+    93,
+    renewal={"previous": "previous_number", "basis": []},
+    certificate={**CATALOG.item("credit-repair").definition["certificate"], "valid_years": 5},
+)
+"""A renewal names the earlier certificate in ``previous_number``; what it leads to holds for five years."""
+ITEMS = (INVESTMENT, REPAIR, PERSONAL, WITHOUT_HOLDER, RENEWABLE)
 APPLICANT = UUID(int=7)
 START = datetime.fromisoformat("2026-03-02T01:00:00+00:00")
 SEAL_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -42,7 +69,16 @@ def fact(subject: str, data: EventData, minute: int, source: str = "/intake", se
 
 def catalogue() -> list[Event]:
     """Everything that the catalogue says."""
-    return catalog_events(CATALOG, START)
+    own = [
+        fact(
+            f"item:{item.code}:{item.version}", ItemPublished(item=item.ref, definition=item.definition), 0, "/catalog"
+        )
+        for item in ITEMS
+    ]
+    return [*catalog_events(CATALOG, START), *own]
+
+
+_PERSONAL = ("applicant_name", "applicant_id")
 
 
 def granted_case(name: str, item: Item = INVESTMENT, **answers: object) -> list[Event]:
@@ -57,10 +93,7 @@ def granted_case(name: str, item: Item = INVESTMENT, **answers: object) -> list[
         **answers,
     }
     plain = {field: value for field, value in filled.items() if value is not None}
-    sealed = (
-        {"applicant_name": SEALER.seal(subject, "applicant_name", "欧阳示例")} if "applicant_name" in answers else {}
-    )
-    plain.pop("applicant_name", None)
+    sealed = {field: SEALER.seal(subject, field, str(plain.pop(field))) for field in _PERSONAL if field in plain}
     data = ApplicationSubmitted(item=item.ref, applicant=APPLICANT, region="990000", answers=plain, sealed=sealed)
     steps = item.flow(plain).steps
     return [
@@ -88,3 +121,29 @@ def refused(name: str, item: Item = INVESTMENT) -> Event:
         step=step.id, department=step.department, decided_by="rule", reason_code="not-met", reason="s1.AAAA"
     )
     return fact(str(case_id(name)), data, 50, f"/approvals/{step.department}", 99)
+
+
+def annulled(grant: Event, minute: int, *, reopen: bool) -> Event:
+    """The annulment of a grant of `granted_case`."""
+    data = grant.data
+    assert isinstance(data, ApprovalGranted)
+    annulment = ApprovalAnnulled(
+        step=data.step,
+        department=data.department,
+        decision=grant.id,
+        reopen=reopen,
+        reason_code="mistake",
+        reason="s1.AAAA",
+        officer=UUID(int=5),
+    )
+    return fact(grant.subject, annulment, minute, grant.source, 200)
+
+
+def granted_anew(annulment: Event, minute: int) -> list[Event]:
+    """What follows an annulment that reopens: the step is opened and granted in its second round."""
+    data = annulment.data
+    assert isinstance(data, ApprovalAnnulled)
+    opened = ApprovalOpened(step=data.step, department=data.department, round=2, because=annulment.id)
+    granted = ApprovalGranted(step=data.step, department=data.department, decided_by="officer", round=2)
+    subject, source = annulment.subject, annulment.source
+    return [fact(subject, opened, minute, source, 201), fact(subject, granted, minute + 1, source, 202)]

@@ -20,6 +20,7 @@ def make_content() -> MakeContent:
             title=Bilingual("企业投资项目并联审批办结证明", "Certificate of Joint Approval of an Investment Project"),
             holder=holder,
             holder_code="91990000MA00000195",
+            holder_is_person=False,
             subject="示范产业园一期工程",
             item=Bilingual("企业投资项目审批", "Enterprise investment project"),
             decisions=tuple(
@@ -31,7 +32,9 @@ def make_content() -> MakeContent:
                 for index in range(1, decisions + 1)
             ),
             number=NUMBER,
+            replaces=None,
             issued_on=date(2026, 11, 24),
+            valid_until=None,
             issuer=Bilingual("行政审批局", "Administrative Approval Bureau"),
             verification=f"http://127.0.0.1:8103/verify/{NUMBER}",
         )

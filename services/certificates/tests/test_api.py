@@ -46,7 +46,7 @@ async def served(
     pool = await create_pool(await database("tongban_certificates"), 6)
     shelf, clock = Shelf(), FakeClock()
     handlers = CertificateHandlers(shelf, clock, {"administrative-approval"})
-    person = cases.granted_case("person", cases.REPAIR, company_name=None, applicant_name=True)
+    person = cases.granted_case("person", cases.PERSONAL, applicant_name="欧阳示例")
     await effects(
         pool, handlers.registry(), [*cases.catalogue(), *cases.granted_case("company"), *person], "in-order", clock, 0
     )
@@ -64,7 +64,7 @@ async def served(
         for name in ("company", "person", "due")
     }
     key = OKPKey.generate_key("Ed25519")
-    app = make_app(pool, shelf, CertificateVerifier(load_trust_anchor(signing_directory)))
+    app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)))
     problems.install(app)
     app.state.authenticator = Authenticator(ISSUER, KeySet([key]))
     yield SimpleNamespace(app=app, key=key, **found)
@@ -146,10 +146,16 @@ async def test_anyone_verifies_a_number(client: httpx.AsyncClient, served: Simpl
     number = served.company["number"]
     assert (await client.get(f"/verify/{number}", headers=JSON)).json() == {
         "number": number,
+        "state": "valid",
         "title": {"zh": cases.INVESTMENT.certificate.name.zh, "en": cases.INVESTMENT.certificate.name.en},
         "holder": "示例制造有限公司",
         "issuer": {"zh": "行政审批局", "en": "Administrative Approval Bureau"},
         "issued_at": "2026-03-02T01:00:00Z",
+        "valid_until": None,
+        "replaces": None,
+        "revoked_at": None,
+        "revoked_for": None,
+        "replaced_by": None,
         "pdf_sha256": served.company["sha256"],
     }
     page = await client.get(f"/verify/{number.lower()}")

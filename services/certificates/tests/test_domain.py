@@ -3,14 +3,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tongban_catalog.item import Item
 from tongban_catalog.load import load_catalog
-from tongban_certificates.domain import decide, gather
+from tongban_certificates.domain import DueCertificate, gather, judge
 from tongban_schemas.envelope import Event, EventData
-from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted, ApplicationWithdrawn
-from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused
+from tongban_schemas.events.applications import (
+    ApplicationCorrected,
+    ApplicationNotAccepted,
+    ApplicationSubmitted,
+    ApplicationWithdrawn,
+)
+from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalGranted, ApprovalOpened, ApprovalRefused
 
 CASE = UUID("018f0000-0000-7000-8000-000000000001")
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -46,7 +52,7 @@ def refused(step: str, minute: int) -> Event:
     data = ApprovalRefused(
         step=step, department=ITEM.step(step).department, decided_by="rule", reason_code="not-met", reason="s1.AAAA"
     )
-    return fact(data, minute)
+    return fact(data, minute, source=f"/approvals/{data.department}")
 
 
 def complete(**answers: object) -> list[Event]:
@@ -58,16 +64,16 @@ def complete(**answers: object) -> list[Event]:
     return [first, *(granted(step.id, minute) for minute, step in enumerate(steps, start=1))]
 
 
-def due(events: Sequence[Event]) -> object:
+def due(events: Sequence[Event]) -> DueCertificate | None:
     facts = gather(events)
-    return None if facts is None else decide(facts, ITEM)
+    return None if facts is None else judge(facts, ITEM).due
 
 
 def test_certificate_is_due_when_every_step_is_granted() -> None:
     events = complete()
     facts = gather(events)
     assert facts is not None
-    certificate = decide(facts, ITEM)
+    certificate = judge(facts, ITEM).due
     assert certificate is not None
     assert (certificate.kind, certificate.issuer) == (ITEM.certificate.kind, "administrative-approval")
     assert certificate.decided_at == events[-1].time
@@ -85,6 +91,92 @@ def test_refused_case_has_no_certificate() -> None:
     last = events[-1].data
     assert isinstance(last, ApprovalGranted)
     assert due([*events, refused(last.step, 100)]) is None
+
+
+def annulled(decision: Event, minute: int, *, reopen: bool = True) -> Event:
+    told = decision.data
+    assert isinstance(told, ApprovalGranted)
+    data = ApprovalAnnulled(
+        step=told.step,
+        department=told.department,
+        decision=decision.id,
+        reopen=reopen,
+        reason_code="mistake",
+        reason="s1.AAAA",
+        officer=CASE,
+    )
+    return fact(data, minute, source=decision.source)
+
+
+def again(step: str, minute: int, because: Event | None, *, rests_on: list[UUID] | None = None) -> list[Event]:
+    """A step opened and granted in its second round."""
+    department = ITEM.step(step).department
+    opened = ApprovalOpened(step=step, department=department, round=2, because=None if because is None else because.id)
+    grant = ApprovalGranted(step=step, department=department, decided_by="officer", round=2, rests_on=rests_on)
+    source = f"/approvals/{department}"
+    return [fact(opened, minute, source=source), fact(grant, minute + 1, source=source)]
+
+
+def undone_by(events: Sequence[Event], certificate: DueCertificate) -> UUID | None:
+    facts = gather(events)
+    assert facts is not None
+    return judge(facts, ITEM).undone_by([grant.event for grant in certificate.grants])
+
+
+@pytest.mark.parametrize("index", [1, -1], ids=["first-step", "last-step"])
+def test_annulled_decision_takes_the_certificate_back_and_a_new_one_earns_it_again(index: int) -> None:
+    events = complete()
+    first = due(events)
+    assert first is not None
+    assert undone_by(events, first) is None
+    annulment = annulled(events[index], 200)
+    assert due([*events, annulment]) is None
+    assert undone_by([*events, annulment], first) == annulment.id
+    step = annulment.data.step if isinstance(annulment.data, ApprovalAnnulled) else ""
+    anew = [*events, annulment, *again(step, 210, annulment)]
+    second = due(anew)
+    assert second is not None
+    assert second.decided_at == anew[-1].time
+    assert {grant.event for grant in second.grants} - {grant.event for grant in first.grants} == {anew[-1].id}
+    assert undone_by(anew, first) == annulment.id
+    assert undone_by(anew, second) is None
+
+
+def test_reopening_that_is_heard_before_its_reason_takes_the_certificate_back_for_that_reason() -> None:
+    events = complete()
+    first = due(events)
+    assert first is not None
+    annulment = annulled(events[1], 200)
+    step = annulment.data.step if isinstance(annulment.data, ApprovalAnnulled) else ""
+    opened = again(step, 210, annulment)[0]
+    assert due([*events, opened]) is None
+    assert undone_by([*events, opened], first) == annulment.id
+    assert undone_by([*events, opened, annulment], first) == annulment.id
+
+
+def test_annulment_by_another_department_than_the_steps_own_counts_for_nothing() -> None:
+    events = complete()
+    first = due(events)
+    assert first is not None
+    foreign = replace(annulled(events[1], 200), source="/approvals/somebody-else")
+    assert due([*events, foreign]) == first
+    assert undone_by([*events, foreign], first) is None
+
+
+def test_certificate_waits_for_everything_that_its_decisions_rest_on() -> None:
+    correction = fact(ApplicationCorrected(request=CASE, answers={"company_name": "甲"}), 5, sequence=2)
+    events = complete()
+    step = events[-1].data.step if isinstance(events[-1].data, ApprovalGranted) else ""
+    told = [*events, *again(step, 210, None, rests_on=[correction.id])]
+    assert due(told) is None
+    assert due([*told, correction]) is not None
+
+
+def test_application_that_was_not_accepted_has_no_certificate() -> None:
+    data = ApplicationNotAccepted(
+        department="administrative-approval", reason_code="no-permit-needed", reason="s1.AAAA"
+    )
+    assert due([*complete(), fact(data, 1, sequence=2)]) is None
 
 
 def test_withdrawal_counts_until_the_last_decision() -> None:
@@ -116,6 +208,8 @@ EVERY_FACT = [
     *complete(),
     refused(ITEM.steps[0].id, 90),
     fact(ApplicationWithdrawn(), 95, sequence=4),
+    annulled(complete()[1], 60),
+    *again(ITEM.steps[0].id, 61, annulled(complete()[1], 60)),
     fact(ApplicationCorrected(request=CASE, answers={"land_supply": "allocation"}), 3, sequence=2),
     fact(ApplicationCorrected(request=CASE, answers={"land_supply": "transfer"}), 3, sequence=3),
 ]

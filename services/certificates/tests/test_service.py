@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
 from tongban_certificates import identifier, store
 from tongban_certificates.credentials import load_trust_anchor
@@ -28,7 +29,8 @@ from . import cases
 
 VERIFY_URL = "http://127.0.0.1:8103"
 TABLES = (
-    "certificate_file, certificate, serial_counter, waiting_case, department, item, fact, subject, outbox, position"
+    "certificate_file, certificate, version_counter, serial_counter, waiting_case, department, item, calendar, alarm, "
+    "fact, subject, outbox, position"
 )
 
 
@@ -220,19 +222,24 @@ async def test_undrawable_name_stays_due_with_its_reason_and_holds_nobody_up(
 
 
 @pytest.mark.parametrize(
-    ("answers", "failure", "shown"),
-    [({"company_name": None}, "no_holder", None), ({"company_name": None, "applicant_name": True}, None, "欧＊＊")],
-    ids=["no-holder", "sealed-person"],
+    ("item", "answers", "failure", "shown"),
+    [
+        (cases.REPAIR, {"company_name": None}, "no_holder", None),
+        (cases.WITHOUT_HOLDER, {}, "no_holder", None),
+        (cases.PERSONAL, {"applicant_name": "欧阳示例", "applicant_id": "990102199001011234"}, None, "欧＊＊"),
+    ],
+    ids=["no-name", "no-holder-declared", "sealed-person"],
 )
-async def test_holder_is_a_company_or_a_sealed_person(
+async def test_holder_is_who_the_item_says(
     pool: Any,
     registry: Registry,
     make_worker: Callable[[], IssuingWorker],
+    item: Item,
     answers: dict[str, object],
     failure: str | None,
     shown: str | None,
 ) -> None:
-    await hear(pool, registry, [*cases.catalogue(), *cases.granted_case("holder", cases.REPAIR, **answers)])
+    await hear(pool, registry, [*cases.catalogue(), *cases.granted_case("holder", item, **answers)])
     assert await make_worker().issue_due() == 1
     row = await pool.fetchrow("SELECT failure, holder_shown FROM certificate")
     assert (row["failure"], row["holder_shown"]) == (failure, shown)
@@ -249,5 +256,5 @@ async def test_withdrawal_heard_before_issuing_cancels_and_after_it_does_not(
     assert await make_worker().issue_due() == 1
     await hear(pool, registry, [cases.withdrawn("kept", 0)])
     async with pool.acquire() as connection:
-        known = await store.known_certificates(connection, [cases.case_id("kept")])
-    assert list(known.values()) == ["issued"]
+        known = await store.latest_editions(connection, [cases.case_id("kept")])
+    assert [row.state for row in known.values()] == ["issued"]

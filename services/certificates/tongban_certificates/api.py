@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -13,11 +13,13 @@ from starlette.datastructures import UploadFile
 from starlette.types import Message
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, citizen, public, signed_in
+from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
 from tongban_runtime.service import new_app
 
 from tongban_certificates import identifier, pages, store
+from tongban_certificates.domain import CHINA
 from tongban_certificates.store import CertificateRow
 from tongban_certificates.verification import MESSAGES, CertificateVerifier, Outcome
 
@@ -34,12 +36,27 @@ _PAGE_HEADERS = {
 }
 _TONES: Mapping[Outcome, Literal["good", "bad", "doubt"]] = {
     "valid": "good",
+    "revoked": "bad",
+    "expired": "doubt",
     "not_registered": "doubt",
     "altered": "bad",
     "unknown_signer": "doubt",
     "not_signed": "doubt",
     "unreadable": "doubt",
 }
+
+_REVOKED: Mapping[store.RevokedFor, tuple[str, str]] = {
+    "annulled": (
+        "证照已于 {day} 失效：所依据的决定已被撤销，请勿采信。",
+        "The certificate was revoked on {day}: a decision that it rests on was annulled. Do not rely on it.",
+    ),
+    "replaced": (
+        "证照已于 {day} 失效：已由新证照取代。",
+        "The certificate was revoked on {day}: a new one has replaced it.",
+    ),
+}
+
+PublicState = Literal["valid", "expired", "revoked"]
 
 router = APIRouter()
 
@@ -61,17 +78,30 @@ class Certificate(BaseModel):
     issuer: Name
     state: store.State
     issued_at: datetime | None
+    valid_until: date | None
+    replaces: str | None
+    revoked_at: datetime | None
+    revoked_for: store.RevokedFor | None
     pdf_sha256: str | None
 
 
 class PublicCertificate(BaseModel):
-    """An issued certificate as anyone may see it. A person's name is masked."""
+    """A certificate that was issued, as anyone may see it. A person's name is masked.
+
+    ``revoked_for``: a decision under it was annulled, or another certificate replaced it (``replaced_by``, once it is issued).
+    """
 
     number: str
+    state: PublicState
     title: Name
     holder: str
     issuer: Name
     issued_at: datetime
+    valid_until: date | None
+    replaces: str | None
+    revoked_at: datetime | None
+    revoked_for: store.RevokedFor | None
+    replaced_by: str | None
     pdf_sha256: str
 
 
@@ -90,13 +120,14 @@ class Desk:
 
     pool: Pool
     shelf: Shelf
+    clock: Clock
     verifier: CertificateVerifier
     checks: asyncio.Semaphore
 
 
-def make_app(pool: Pool, shelf: Shelf, verifier: CertificateVerifier) -> FastAPI:
+def make_app(pool: Pool, shelf: Shelf, clock: Clock, verifier: CertificateVerifier) -> FastAPI:
     app = new_app("通办 电子证照 Tongban certificates", "签发、出示、核验。Issue, show, verify.")
-    app.state.desk = Desk(pool, shelf, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
+    app.state.desk = Desk(pool, shelf, clock, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
     app.include_router(router)
     return app
 
@@ -132,18 +163,29 @@ async def certificate(request: Request, number: str, caller: Annotated[Caller, D
         issuer=issuer,
         state=row.state,
         issued_at=row.issued_at,
+        valid_until=row.valid_until,
+        replaces=row.replaces,
+        revoked_at=row.revoked_at,
+        revoked_for=row.revoked_for,
         pdf_sha256=row.sha256,
     )
 
 
 @router.get("/v1/certificates/{number}/pdf", tags=["certificates"], response_class=Response)
 async def pdf(request: Request, number: str, caller: Annotated[Caller, Depends(citizen)]) -> Response:
-    """The signed PDF, for its holder."""
+    """The signed PDF, for its holder. 409 when the certificate was revoked: it is no longer shown."""
     async with _desk(request).pool.acquire() as connection:
         row = await _find(connection, number)
         content = None if row is None or row.applicant != caller.id else await store.file_of(connection, row.number)
     if row is None or content is None:
         raise _unknown()
+    if row.state == "revoked":
+        raise Problem(
+            409,
+            "certificate-revoked",
+            "这份证照已失效，不能下载；如有新证，请下载新证。",
+            "This certificate was revoked and cannot be downloaded: use the one that follows it, if there is one.",
+        )
     headers = {"Content-Disposition": f'attachment; filename="{row.number}.pdf"', "Cache-Control": "private, no-store"}
     return Response(content, media_type="application/pdf", headers=headers)
 
@@ -172,7 +214,7 @@ async def verify_number(request: Request, number: str) -> Response:
     desk = _desk(request)
     async with desk.pool.acquire() as connection:
         row = await _find(connection, number)
-        found = None if row is None else await _public(connection, desk.shelf, row)
+        found = None if row is None else await _public(connection, desk, row)
     if _wants_json(request):
         if found is None:
             raise _unknown()
@@ -184,12 +226,7 @@ async def verify_number(request: Request, number: str) -> Response:
             "en": "The register holds no valid certificate with this number: check the number.",
         }
         return _page("未查到证照", "No certificate found", 404, result=result)
-    result = {
-        "tone": "good",
-        "zh": "证照有效。请核对以下内容与您收到的文件一致。",
-        "en": "The certificate is valid. Compare what follows with the document you were given.",
-    }
-    return _page("证照核验结果", "Verification result", result=result, certificate=found)
+    return _page("证照核验结果", "Verification result", result=_standing(found), certificate=found)
 
 
 @router.post("/verify", dependencies=[Depends(public)], tags=["verification"], response_model=Check)
@@ -204,9 +241,8 @@ async def verify_file(request: Request) -> Response:
     if outcome == "valid":
         async with desk.pool.acquire() as connection:
             row = await store.certificate_by_sha256(connection, checked.sha256)
-            found = None if row is None else await _public(connection, desk.shelf, row)
-        if found is None:
-            outcome = "not_registered"
+            found = None if row is None else await _public(connection, desk, row)
+        outcome = "not_registered" if found is None else found.state
     message = MESSAGES[outcome]
     if _wants_json(request):
         body = Check(outcome=outcome, message_zh=message.zh, message_en=message.en, certificate=found)
@@ -254,18 +290,45 @@ async def _names(tx: Tx, shelf: Shelf, row: CertificateRow) -> tuple[Name, Name]
     return Name(zh=title.zh, en=title.en), Name(zh=issuer.name_zh, en=issuer.name_en)
 
 
-async def _public(tx: Tx, shelf: Shelf, row: CertificateRow) -> PublicCertificate | None:
-    if row.state != "issued" or row.issued_at is None or row.sha256 is None or row.holder_shown is None:
+async def _public(tx: Tx, desk: Desk, row: CertificateRow) -> PublicCertificate | None:
+    if row.issued_at is None or row.sha256 is None or row.holder_shown is None:
         return None
-    title, issuer = await _names(tx, shelf, row)
+    title, issuer = await _names(tx, desk.shelf, row)
+    today = desk.clock.now().astimezone(CHINA).date()
+    expired = row.valid_until is not None and row.valid_until < today
     return PublicCertificate(
         number=row.number,
+        state="revoked" if row.state == "revoked" else "expired" if expired else "valid",
         title=title,
         holder=row.holder_shown,
         issuer=issuer,
         issued_at=row.issued_at,
+        valid_until=row.valid_until,
+        replaces=row.replaces,
+        revoked_at=row.revoked_at,
+        revoked_for=row.revoked_for,
+        replaced_by=await store.successor_of(tx, row.number) if row.state == "revoked" else None,
         pdf_sha256=row.sha256,
     )
+
+
+def _standing(found: PublicCertificate) -> dict[str, str]:
+    """What the page says about a certificate of the register: its tone, and the words in both languages."""
+    if found.revoked_at is not None:
+        day = pages.china_date(found.revoked_at)
+        zh, en = _REVOKED[found.revoked_for or "annulled"]
+        return {"tone": "bad", "zh": zh.format(day=day), "en": en.format(day=day)}
+    if found.state == "expired":
+        return {
+            "tone": "doubt",
+            "zh": f"证照已过有效期（有效期至 {found.valid_until}）。",
+            "en": f"The certificate has expired: it was valid until {found.valid_until}.",
+        }
+    return {
+        "tone": "good",
+        "zh": "证照有效。请核对以下内容与您收到的文件一致。",
+        "en": "The certificate is valid. Compare what follows with the document you were given.",
+    }
 
 
 async def _upload(request: Request) -> bytes:

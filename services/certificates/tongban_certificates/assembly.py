@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from tongban_catalog.department import Department
@@ -11,17 +11,15 @@ from tongban_catalog.item import Item
 from tongban_certificates.document import Bilingual, CertificateContent, DecisionLine
 from tongban_certificates.domain import CHINA, CaseFacts, DueCertificate
 
-HOLDER_FIELDS: Final = ("company_name", "applicant_name")
-"""The answers that name the holder, in order of preference."""
-HOLDER_CODE_FIELD: Final = "company_uscc"
 SUBJECT_FIELD: Final = "project_name"
+"""The answer that names what the certificate is about, where the item asks for one."""
 
 OpenSealed = Callable[[str, str], str]
 """(field, sealed value) -> the value. Raises `SealBrokenError`."""
 
 
 class NoHolderError(ValueError):
-    """The answers name no holder."""
+    """The item names no holder, or the answers leave the name empty."""
 
 
 class UnknownDepartmentError(ValueError):
@@ -43,17 +41,25 @@ def assemble(
     departments: Mapping[str, Department],
     *,
     number: str,
+    replaces: str | None,
     issued_at: datetime,
     verify_url: str,
     open_sealed: OpenSealed,
 ) -> Assembled:
     """What stands on the certificate. Raises `NoHolderError`, `UnknownDepartmentError`, `SealBrokenError`."""
-    holder, personal = _holder(facts, open_sealed)
+    if item.holder is None:
+        raise NoHolderError(f"the item {item.code} does not say which answer names the holder")
+    holder, personal = _answer(facts, item.holder.name, open_sealed)
+    if holder is None:
+        raise NoHolderError(f"the answer {item.holder.name} is empty")
+    code, code_personal = (None, False) if item.holder.code is None else _answer(facts, item.holder.code, open_sealed)
+    issued_on = issued_at.astimezone(CHINA).date()
     content = CertificateContent(
         title=Bilingual(item.certificate.name.zh, item.certificate.name.en),
         holder=holder,
-        holder_code=_text(facts, HOLDER_CODE_FIELD),
-        subject=_text(facts, SUBJECT_FIELD),
+        holder_code=masked_code(code) if code is not None and code_personal else code,
+        holder_is_person=personal,
+        subject=_plain(facts, SUBJECT_FIELD),
         item=Bilingual(item.name.zh, item.name.en),
         decisions=tuple(
             DecisionLine(
@@ -62,26 +68,43 @@ def assemble(
                 decided_on=grant.at.astimezone(CHINA).date(),
             )
             for grant in due.grants
-            if item.has_step(grant.step)
         ),
         number=number,
-        issued_on=issued_at.astimezone(CHINA).date(),
+        replaces=replaces,
+        issued_on=issued_on,
+        valid_until=last_valid_day(issued_on, item.certificate.valid_years),
         issuer=_department(departments, due.issuer),
         verification=f"{verify_url}/verify/{number}",
     )
     return Assembled(content, holder[:1] + "＊＊" if personal else holder)
 
 
-def _holder(facts: CaseFacts, open_sealed: OpenSealed) -> tuple[str, bool]:
-    for field in HOLDER_FIELDS:
-        if name := _text(facts, field):
-            return name, False
-        if field in facts.sealed:
-            return open_sealed(field, facts.sealed[field]), True
-    raise NoHolderError(f"the answers hold none of {', '.join(HOLDER_FIELDS)}")
+def last_valid_day(issued_on: date, years: int | None) -> date | None:
+    """The last day of ``years`` years that begin on the day of issue; None: it does not expire."""
+    if years is None:
+        return None
+    try:
+        ends = issued_on.replace(year=issued_on.year + years)
+    except ValueError:  # 29 February
+        ends = date(issued_on.year + years, 3, 1)
+    return ends - timedelta(days=1)
 
 
-def _text(facts: CaseFacts, field: str) -> str | None:
+def masked_code(code: str) -> str:
+    """A person's number without its middle: ``340102********1234``; a short one keeps its last two signs alone."""
+    if len(code) < 12:
+        return "*" * max(0, len(code) - 2) + code[-2:]
+    return code[:6] + "*" * (len(code) - 10) + code[-4:]
+
+
+def _answer(facts: CaseFacts, field: str, open_sealed: OpenSealed) -> tuple[str | None, bool]:
+    """An answer as text, and whether it is personal."""
+    if field in facts.sealed:
+        return open_sealed(field, facts.sealed[field]).strip() or None, True
+    return _plain(facts, field), False
+
+
+def _plain(facts: CaseFacts, field: str) -> str | None:
     value = facts.answers.get(field)
     return value if isinstance(value, str) and value else None
 

@@ -1,31 +1,37 @@
-"""What the certificates service does with the facts it hears."""
+"""What the certificates service does with the facts it hears, and with time."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from tongban_catalog.department import Department
+from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts
+from tongban_runtime import facts, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event
+from tongban_schemas.events.approvals import ApprovalGranted
 
-from tongban_certificates import identifier, store
-from tongban_certificates.domain import CHINA, FACTS, CaseFacts, DueCertificate, decide, gather
-from tongban_certificates.store import NewCertificate
+from tongban_certificates import delivery, store
+from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, Judgement, gather, judge
+from tongban_certificates.numbering import Wanted, draw_numbers
+from tongban_certificates.revocation import revoked
+from tongban_certificates.store import Basis, CertificateRow, NewCertificate
 
 
 @dataclass(frozen=True, slots=True)
 class _Touched:
-    """A case that may have to change, and what is known of it."""
+    """A case that may have to change, and what is known of it. ``due``: what this deployment has to issue."""
 
     case: Case
     facts: CaseFacts
+    item: Item
+    judgement: Judgement
+    due: DueCertificate | None
 
 
 class CertificateHandlers:
@@ -45,80 +51,143 @@ class CertificateHandlers:
             replay=Replay.SAFE,
             description=self.on_case_facts.__doc__,
         )
-        self._shelf.register(registry, models=FACTS, resume=self._settle)
+        self._shelf.register(registry, models=FACTS, resume=self.settle)
         return registry
 
     async def on_case_facts(self, tx: Tx, events: Sequence[Event]) -> Outcome:
-        """Keeps the facts of cases; draws the number of each certificate that they make due.
+        """Keeps the facts of cases; draws the number of each certificate that they make due, revokes what they take back.
 
-        Duplicates: facts are a set, and there is one certificate per application and kind.
+        Duplicates: facts are a set; a case has one certificate that is not revoked, and each is revoked once.
         Failure: a case whose item or issuing body is not known yet waits for the catalogue.
         """
-        await self._settle(tx, await facts.absorb(tx, events, FACTS))
+        await self.settle(tx, await facts.absorb(tx, events, FACTS))
         return Done()
 
-    async def _settle(self, tx: Tx, cases: Sequence[Case]) -> None:
-        """Brings the certificates of locked cases in line with their facts."""
-        touched: dict[UUID, _Touched] = {}
+    async def settle(self, tx: Tx, cases: Sequence[Case]) -> None:
+        """Brings the certificates of locked cases in line with their facts and the time."""
+        await self.ring(tx, cases, self._clock.now())
+
+    async def ring(self, tx: Tx, cases: Sequence[Case], until: datetime) -> None:
+        """The same, with what time has made true up to ``until``; saves the cases' next alarms."""
+        gathered: list[tuple[Case, CaseFacts]] = []
         for case in cases:
-            gathered = gather(case.facts)
-            if gathered is not None and gathered.grants:
-                touched[UUID(case.subject)] = _Touched(case, gathered)
-        if not touched:
+            known = gather(case.facts)
+            if known is not None and any(isinstance(fact.data, ApprovalGranted) for fact in case.facts):
+                gathered.append((case, known))
+        if not gathered:
             return
-        items = await self._shelf.items_for(tx, [(one.case, one.facts.item) for one in touched.values()])
-        usual = {application: items[one.facts.item] for application, one in touched.items() if one.facts.item in items}
+        items = await self._shelf.items_for(tx, [(case, known.item) for case, known in gathered])
+        judged = [
+            (case, known, items[known.item], judge(known, items[known.item]))
+            for case, known in gathered
+            if known.item in items
+        ]
         departments = await self._shelf.departments_for(
-            tx, [(touched[application].case, item.certificate.issuer) for application, item in usual.items()]
+            tx,
+            [
+                (case, judgement.due.issuer)
+                for case, _, _, judgement in judged
+                if judgement.due is not None and judgement.due.issuer in self._issuers
+            ],
         )
-        due: dict[UUID, DueCertificate] = {}
-        for application, item in usual.items():
-            if item.certificate.issuer in departments and item.certificate.issuer in self._issuers:
-                decision = decide(touched[application].facts, item)
-                if decision is not None:
-                    due[application] = decision
-        known = await store.known_certificates(tx, touched)
-        existing = {application for application, _ in known}
-        await store.change_state(tx, existing - due.keys(), "due", "cancelled")
-        await store.change_state(tx, existing & due.keys(), "cancelled", "due")
-        fresh = {
-            application: decision for application, decision in due.items() if (application, decision.kind) not in known
+        served = self._issuers & departments.keys()
+        touched = {
+            UUID(case.subject): _Touched(
+                case,
+                known,
+                item,
+                judgement,
+                judgement.due if judgement.due is not None and judgement.due.issuer in served else None,
+            )
+            for case, known, item, judgement in judged
         }
-        await self._add(tx, fresh, touched, departments)
+        rows = await store.latest_editions(tx, touched)
+        await self._revoke(tx, rows, touched, until)
+        await self._keep(tx, rows, touched)
+        fresh = {one: found for one, found in touched.items() if _wants_new(found, rows.get(one))}
+        await self._add(tx, fresh, rows, {name: body.uscc for name, body in departments.items()})
+        watched = await store.latest_editions(tx, rows.keys() | fresh.keys())
+        await delivery.watch(tx, self._shelf, watched.values(), items, departments, until)
+
+    async def _revoke(
+        self, tx: Tx, rows: Mapping[UUID, CertificateRow], touched: Mapping[UUID, _Touched], now: datetime
+    ) -> None:
+        events: list[Event] = []
+        numbers: list[str] = []
+        for application, row in rows.items():
+            because = touched[application].judgement.undone_by(row.decisions) if row.state == "issued" else None
+            if because is not None:
+                numbers.append(row.number)
+                trace = touched[application].case.cause.traceparent
+                events.append(revoked(row, "annulled", because, now, trace))
+        if numbers:
+            await store.revoke(tx, numbers, "annulled", now)
+            await outbox.publish(tx, events)
+
+    async def _keep(self, tx: Tx, rows: Mapping[UUID, CertificateRow], touched: Mapping[UUID, _Touched]) -> None:
+        """What is not issued is due exactly while the facts earn it, on the decisions that count."""
+        lost = [row.number for one, row in rows.items() if row.state == "due" and touched[one].due is None]
+        if lost:
+            await store.cancel(tx, lost)
+        changed = [
+            (row.number, _basis(due))
+            for one, row in rows.items()
+            if (due := touched[one].due) is not None
+            and row.state in ("due", "cancelled")
+            and (row.state == "cancelled" or row.decisions != {grant.event for grant in due.grants})
+        ]
+        if changed:
+            await store.rest_on(tx, changed)
 
     async def _add(
         self,
         tx: Tx,
-        fresh: Mapping[UUID, DueCertificate],
-        touched: Mapping[UUID, _Touched],
-        departments: Mapping[str, Department],
+        fresh: Mapping[UUID, _Touched],
+        rows: Mapping[UUID, CertificateRow],
+        usccs: Mapping[str, str],
     ) -> None:
-        groups: dict[tuple[str, int], list[UUID]] = defaultdict(list)
-        for application, due in fresh.items():
-            groups[due.issuer, due.decided_at.astimezone(CHINA).year].append(application)
-        certificates: list[NewCertificate] = []
-        for (issuer, year), applications in sorted(groups.items()):
-            serials = await store.draw_serials(tx, issuer, year, len(applications))
-            in_order = sorted(applications, key=lambda application: (fresh[application].decided_at, application))
-            for serial, application in zip(serials, in_order, strict=True):
-                due = fresh[application]
-                number = identifier.build(due.kind, departments[issuer].uscc, f"{year}{serial:07d}")
-                certificates.append(_new(application, due, touched[application], str(number)))
-        if certificates:
-            await store.add_due(tx, certificates, self._clock.now())
+        wanted = {
+            application: Wanted(one.due, one.facts, one.item, rows.get(application))
+            for application, one in fresh.items()
+            if one.due is not None
+        }
+        if not wanted:
+            return
+        numbers = await draw_numbers(tx, wanted, usccs)
+        certificates = [
+            NewCertificate(
+                application=application,
+                kind=one.due.kind,
+                edition=1 if one.before is None else one.before.edition + 1,
+                number=numbers[application].number,
+                replaces=numbers[application].replaces,
+                issuer=one.due.issuer,
+                item=one.facts.item,
+                applicant=one.facts.applicant,
+                basis=_basis(one.due),
+                correlation_id=one.facts.events[0].correlationid,
+                traceparent=fresh[application].case.cause.traceparent,
+            )
+            for application, one in wanted.items()
+        ]
+        await store.add_due(tx, certificates, self._clock.now())
 
 
-def _new(application: UUID, due: DueCertificate, touched: _Touched, number: str) -> NewCertificate:
-    return NewCertificate(
-        application=application,
-        kind=due.kind,
-        number=number,
-        issuer=due.issuer,
-        item=touched.facts.item,
-        applicant=touched.facts.applicant,
+def _wants_new(one: _Touched, row: CertificateRow | None) -> bool:
+    """Whether the case has to have one more certificate: its first, or one after a revoked one that was not replaced."""
+    if one.due is None:
+        return False
+    if row is None:
+        return True
+    if row.state == "issued":
+        return one.judgement.undone_by(row.decisions) is not None
+    return row.state == "revoked" and row.revoked_for == "annulled"
+
+
+def _basis(due: DueCertificate) -> Basis:
+    return Basis(
         departments=sorted({grant.department for grant in due.grants}),
+        decisions=[grant.event for grant in due.grants],
         decided_at=due.decided_at,
-        correlation_id=touched.case.facts[0].correlationid,
         causation_id=due.grants[-1].event,
-        traceparent=touched.case.cause.traceparent,
     )

@@ -1,7 +1,7 @@
 """The worker that makes due certificates: drawn, signed, stored and published in one transaction."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Final
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts, logs, outbox
+from tongban_runtime import alarms, facts, logs, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
 from tongban_runtime.health import Heartbeat
@@ -19,11 +19,13 @@ from tongban_runtime.sealing import SealBrokenError, Sealer
 from tongban_runtime.telemetry import format_traceparent, span
 from tongban_schemas.envelope import Event, event_id
 from tongban_schemas.events.certificates import CertificateIssued
+from tongban_schemas.types import ItemRef
 
-from tongban_certificates import store
+from tongban_certificates import delivery, store
 from tongban_certificates.assembly import NoHolderError, UnknownDepartmentError, assemble
 from tongban_certificates.document import CertificateRenderer, MissingGlyphError
-from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, decide, gather
+from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, gather, judge
+from tongban_certificates.revocation import revoked
 from tongban_certificates.signing import CertificateSigner
 from tongban_certificates.store import CertificateRow, Failure, IssuedFile
 
@@ -66,12 +68,20 @@ class Press:
             item,
             departments,
             number=row.number,
+            replaces=row.replaces,
             issued_at=now,
             verify_url=self.verify_url,
             open_sealed=partial(self.sealer.open, case.application),
         )
         signed = self.signer.sign(self.renderer.render(assembled.content), reason=REASON)
-        return IssuedFile(row.number, now, signed.sha256, assembled.holder_shown, signed.pdf)
+        return IssuedFile(
+            number=row.number,
+            issued_at=now,
+            valid_until=assembled.content.valid_until,
+            sha256=signed.sha256,
+            holder_shown=assembled.holder_shown,
+            pdf=signed.pdf,
+        )
 
 
 class IssuingWorker:
@@ -120,20 +130,48 @@ class IssuingWorker:
             known = await facts.recall(tx, (row.application for row in rows), FACTS)
             items = await self._shelf.items(tx, (row.item for row in rows))
             departments = await self._shelf.departments(tx)
+            await delivery.watch(tx, self._shelf, rows, items, departments, now)
             made = await asyncio.gather(
                 *(self._make(row, known[str(row.application)], items[row.item], departments, now) for row in rows)
             )
             issued = [
                 (row, file, trace) for row, (file, trace) in zip(rows, made, strict=True) if not isinstance(file, str)
             ]
-            await store.mark_issued(tx, [file for _, file, _ in issued])
-            await outbox.publish(tx, [self._event(row, file, trace) for row, file, trace in issued])
+            await self._issue(tx, issued, items, now)
             for row, (failure, _) in zip(rows, made, strict=True):
                 if isinstance(failure, str):
                     await self._postpone(tx, row, failure, now)
         for row, _, _ in issued:
             logs.info("certificate.issued", number=row.number, subject=str(row.application))
         return len(rows)
+
+    async def _issue(
+        self,
+        tx: Tx,
+        issued: Sequence[tuple[CertificateRow, IssuedFile, str | None]],
+        items: Mapping[ItemRef, Item],
+        now: datetime,
+    ) -> None:
+        """Stores and publishes files, and revokes the certificates of other cases that they replace."""
+        if not issued:
+            return
+        await store.mark_issued(tx, [file for _, file, _ in issued])
+        earlier = await store.certificates(tx, [row.replaces for row, _, _ in issued if row.replaces is not None])
+        events: list[Event] = []
+        replaced: list[str] = []
+        for row, file, trace in issued:
+            event = self._event(row, file, trace)
+            events.append(event)
+            before = None if row.replaces is None else earlier.get(row.replaces)
+            if before is not None and before.state == "issued" and _same_kind(before, row):
+                replaced.append(before.number)
+                events.append(revoked(before, "replaced", event.id, now, trace))
+        if replaced:
+            await store.revoke(tx, replaced, "replaced", now)
+        await outbox.publish(tx, events)
+        timed = [row.application for row, _, _ in issued if items[row.item].delivery is not None]
+        if timed:
+            await alarms.save(tx, dict.fromkeys(timed, (None, False)))
 
     async def _make(
         self,
@@ -146,7 +184,7 @@ class IssuingWorker:
         with span("issue", row.traceparent, **{"tongban.subject": str(row.application)}) as current:
             try:
                 case = gather(events)
-                due = None if case is None else decide(case, item)
+                due = None if case is None else judge(case, item).due
                 assert case is not None
                 assert due is not None, "the handler cancels a certificate whose facts no longer earn it"
                 work = partial(self._press.make, row, case, due, item, departments, now)
@@ -164,7 +202,7 @@ class IssuingWorker:
     def _event(self, row: CertificateRow, file: IssuedFile, traceparent: str | None) -> Event:
         subject = str(row.application)
         return Event(
-            id=event_id(CertificateIssued.TYPE, subject, row.kind),
+            id=event_id(CertificateIssued.TYPE, subject, row.kind, str(row.edition)),
             source=f"/certificates/{row.issuer}",
             subject=subject,
             time=file.issued_at,
@@ -178,5 +216,11 @@ class IssuingWorker:
                 issuer=row.issuer,
                 pdf_sha256=file.sha256,
                 verification=f"{self._press.verify_url}/verify/{row.number}",
+                replaces=row.replaces,
+                valid_until=file.valid_until,
             ),
         )
+
+
+def _same_kind(before: CertificateRow, row: CertificateRow) -> bool:
+    return (before.kind, before.issuer, before.applicant) == (row.kind, row.issuer, row.applicant)

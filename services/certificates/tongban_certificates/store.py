@@ -2,61 +2,84 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from tongban_runtime.database import Tx
 from tongban_schemas.types import ItemRef
 
-State = Literal["due", "issued", "cancelled"]
+State = Literal["due", "issued", "cancelled", "revoked"]
+RevokedFor = Literal["annulled", "replaced"]
 Failure = Literal["missing_glyph", "unknown_department", "no_holder", "seal_broken", "not_made"]
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a due certificate rests on. ``departments`` are those that decided, ``decisions`` the events of their grants."""
+
+    departments: Sequence[str]
+    decisions: Sequence[UUID]
+    decided_at: datetime
+    causation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class NewCertificate:
-    """A certificate that became due. ``departments`` are those that decided."""
+    """A certificate that became due. ``edition`` counts those of the case, ``replaces`` is the identifier it follows."""
 
     application: UUID
     kind: str
+    edition: int
     number: str
+    replaces: str | None
     issuer: str
     item: ItemRef
     applicant: UUID
-    departments: Sequence[str]
-    decided_at: datetime
+    basis: Basis
     correlation_id: UUID
-    causation_id: UUID
     traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """A certificate as it stands. The last three are None until it is issued."""
+    """A certificate as it stands. ``issued_at`` to ``holder_shown`` are None until it is issued.
+
+    ``revoked_at`` and ``revoked_for`` are None until it is revoked.
+    """
 
     application: UUID
     kind: str
+    edition: int
     number: str
+    replaces: str | None
     issuer: str
     item: ItemRef
     applicant: UUID
     departments: frozenset[str]
+    decisions: frozenset[UUID]
+    decided_at: datetime
+    overdue_told: bool
     correlation_id: UUID
     causation_id: UUID
     traceparent: str | None
     state: State
     attempts: int
     issued_at: datetime | None
+    valid_until: date | None
     sha256: str | None
     holder_shown: str | None
+    revoked_at: datetime | None
+    revoked_for: RevokedFor | None
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedFile:
-    """What issuing adds to a certificate."""
+    """What issuing adds to a certificate. ``valid_until``: the last day on which it holds; None: it does not expire."""
 
     number: str
     issued_at: datetime
+    valid_until: date | None
     sha256: str
     holder_shown: str
     pdf: bytes
@@ -66,28 +89,40 @@ def _row(row: Any) -> CertificateRow:
     return CertificateRow(
         application=row["application"],
         kind=row["kind"],
+        edition=row["edition"],
         number=row["number"],
+        replaces=row["replaces"],
         issuer=row["issuer"],
         item=ItemRef(code=row["item_code"], version=row["item_version"]),
         applicant=row["applicant"],
         departments=frozenset(row["departments"]),
+        decisions=frozenset(row["decisions"]),
+        decided_at=row["decided_at"],
+        overdue_told=row["overdue_told"],
         correlation_id=row["correlation_id"],
         causation_id=row["causation_id"],
         traceparent=row["traceparent"],
         state=row["state"],
         attempts=row["attempts"],
         issued_at=row["issued_at"],
+        valid_until=row["valid_until"],
         sha256=row["sha256"],
         holder_shown=row["holder_shown"],
+        revoked_at=row["revoked_at"],
+        revoked_for=row["revoked_for"],
     )
 
 
-async def known_certificates(tx: Tx, applications: Collection[UUID]) -> dict[tuple[UUID, str], State]:
-    """The state of the applications' certificates, by application and kind."""
+async def latest_editions(tx: Tx, applications: Collection[UUID]) -> dict[UUID, CertificateRow]:
+    """The newest certificate of each application that has one."""
     rows = await tx.fetch(
-        "SELECT application, kind, state FROM certificate WHERE application = ANY($1)", list(applications)
+        """
+        SELECT DISTINCT ON (application) * FROM certificate WHERE application = ANY($1)
+        ORDER BY application, edition DESC
+        """,
+        list(applications),
     )
-    return {(row["application"], row["kind"]): row["state"] for row in rows}
+    return {row["application"]: _row(row) for row in rows}
 
 
 async def draw_serials(tx: Tx, issuer: str, year: int, count: int) -> range:
@@ -104,27 +139,43 @@ async def draw_serials(tx: Tx, issuer: str, year: int, count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
+async def draw_version(tx: Tx, base: str, after: int) -> int:
+    """The next version of a serial (``base``: kind.issuer.serial), higher than ``after`` and than any drawn before."""
+    drawn: int = await tx.fetchval(
+        """
+        INSERT INTO version_counter (base, last) VALUES ($1, $2::int + 1)
+        ON CONFLICT (base) DO UPDATE SET last = greatest(version_counter.last, $2) + 1 RETURNING last
+        """,
+        base,
+        after,
+    )
+    return drawn
+
+
 async def add_due(tx: Tx, certificates: Sequence[NewCertificate], now: datetime) -> None:
     """Stores certificates that are due from ``now`` on."""
     await tx.executemany(
         """
-        INSERT INTO certificate (application, kind, number, issuer, item_code, item_version, applicant, departments,
-            decided_at, correlation_id, causation_id, traceparent, state, retry_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'due', $13)
+        INSERT INTO certificate (application, kind, edition, number, replaces, issuer, item_code, item_version, applicant,
+            departments, decisions, decided_at, correlation_id, causation_id, traceparent, state, retry_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'due', $16)
         """,
         [
             (
                 new.application,
                 new.kind,
+                new.edition,
                 new.number,
+                new.replaces,
                 new.issuer,
                 new.item.code,
                 new.item.version,
                 new.applicant,
-                list(new.departments),
-                new.decided_at,
+                list(new.basis.departments),
+                list(new.basis.decisions),
+                new.basis.decided_at,
                 new.correlation_id,
-                new.causation_id,
+                new.basis.causation_id,
                 new.traceparent,
                 now,
             )
@@ -133,31 +184,65 @@ async def add_due(tx: Tx, certificates: Sequence[NewCertificate], now: datetime)
     )
 
 
-async def change_state(tx: Tx, applications: Collection[UUID], before: State, after: State) -> None:
-    """Moves the applications' certificates from one state to another."""
-    if applications:
-        await tx.execute(
-            "UPDATE certificate SET state = $3 WHERE application = ANY($1) AND state = $2",
-            list(applications),
-            before,
-            after,
-        )
+async def rest_on(tx: Tx, bases: Sequence[tuple[str, Basis]]) -> None:
+    """Makes certificates that are not issued due, by their numbers, on the decisions that count now."""
+    await tx.executemany(
+        """
+        UPDATE certificate SET state = 'due', departments = $2, decisions = $3, decided_at = $4, causation_id = $5
+        WHERE number = $1 AND state IN ('due', 'cancelled')
+        """,
+        [
+            (number, list(basis.departments), list(basis.decisions), basis.decided_at, basis.causation_id)
+            for number, basis in bases
+        ],
+    )
+
+
+async def cancel(tx: Tx, numbers: Sequence[str]) -> None:
+    """What is due is due no more."""
+    await tx.execute("UPDATE certificate SET state = 'cancelled' WHERE number = ANY($1) AND state = 'due'", numbers)
+
+
+async def revoke(tx: Tx, numbers: Sequence[str], revoked_for: RevokedFor, now: datetime) -> None:
+    """Issued certificates of locked subjects no longer stand."""
+    await tx.execute(
+        """
+        UPDATE certificate SET state = 'revoked', revoked_at = $3, revoked_for = $2
+        WHERE number = ANY($1) AND state = 'issued'
+        """,
+        numbers,
+        revoked_for,
+        now,
+    )
+
+
+async def mark_overdue(tx: Tx, numbers: Sequence[str]) -> None:
+    """It was said that these were not delivered in time."""
+    await tx.execute("UPDATE certificate SET overdue_told = true WHERE number = ANY($1)", numbers)
 
 
 async def take_due(tx: Tx, now: datetime, limit: int) -> list[CertificateRow]:
-    """Up to ``limit`` certificates to make now. Their subjects are locked; those that another holds are left to it."""
+    """Up to ``limit`` certificates to make now.
+
+    Their subjects are locked, and those of the certificates that they replace; what another holds is left to it.
+    """
     candidates = await tx.fetch(
-        "SELECT application FROM certificate WHERE state = 'due' AND retry_at <= $1 ORDER BY retry_at LIMIT $2",
+        """
+        SELECT due.number, array_remove(ARRAY[due.application, earlier.application], NULL) AS subjects
+        FROM certificate due LEFT JOIN certificate earlier ON earlier.number = due.replaces
+        WHERE due.state = 'due' AND due.retry_at <= $1 ORDER BY due.retry_at LIMIT $2
+        """,
         now,
         limit,
     )
-    locked = await tx.fetch(
-        "SELECT id FROM subject WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED",
-        [row["application"] for row in candidates],
-    )
     rows = await tx.fetch(
-        "SELECT * FROM certificate WHERE application = ANY($1) AND state = 'due' AND retry_at <= $2 ORDER BY number",
-        [row["id"] for row in locked],
+        "SELECT id FROM subject WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED",
+        sorted({subject for row in candidates for subject in row["subjects"]}),
+    )
+    locked = {row["id"] for row in rows}
+    rows = await tx.fetch(
+        "SELECT * FROM certificate WHERE number = ANY($1) AND state = 'due' AND retry_at <= $2 ORDER BY number",
+        [row["number"] for row in candidates if locked.issuperset(row["subjects"])],
         now,
     )
     return [_row(row) for row in rows]
@@ -167,10 +252,11 @@ async def mark_issued(tx: Tx, files: Sequence[IssuedFile]) -> None:
     """Stores the files of certificates taken by `take_due`."""
     await tx.executemany(
         """
-        UPDATE certificate SET state = 'issued', issued_at = $2, sha256 = $3, holder_shown = $4, failure = NULL
+        UPDATE certificate SET state = 'issued', issued_at = $2, valid_until = $3, sha256 = $4, holder_shown = $5,
+            failure = NULL
         WHERE number = $1 AND state = 'due'
         """,
-        [(file.number, file.issued_at, file.sha256, file.holder_shown) for file in files],
+        [(file.number, file.issued_at, file.valid_until, file.sha256, file.holder_shown) for file in files],
     )
     await tx.executemany(
         "INSERT INTO certificate_file (number, pdf) VALUES ($1, $2)", [(file.number, file.pdf) for file in files]
@@ -187,14 +273,33 @@ async def postpone(tx: Tx, number: str, failure: Failure, retry_at: datetime) ->
     )
 
 
+async def certificates(tx: Tx, numbers: Collection[str]) -> dict[str, CertificateRow]:
+    """The register's entries for identifiers, those that it has."""
+    rows = await tx.fetch("SELECT * FROM certificate WHERE number = ANY($1)", list(numbers))
+    return {row["number"]: _row(row) for row in rows}
+
+
 async def certificate_by_number(tx: Tx, number: str) -> CertificateRow | None:
-    row = await tx.fetchrow("SELECT * FROM certificate WHERE number = $1", number)
-    return None if row is None else _row(row)
+    return (await certificates(tx, [number])).get(number)
 
 
 async def certificate_by_sha256(tx: Tx, sha256: str) -> CertificateRow | None:
     row = await tx.fetchrow("SELECT * FROM certificate WHERE sha256 = $1", sha256)
     return None if row is None else _row(row)
+
+
+async def successor_of(tx: Tx, number: str) -> str | None:
+    """The identifier of the issued certificate that follows a revoked one of the same kind."""
+    found: str | None = await tx.fetchval(
+        """
+        SELECT later.number FROM certificate later JOIN certificate earlier ON earlier.number = later.replaces
+        WHERE later.replaces = $1 AND later.state IN ('issued', 'revoked')
+            AND later.kind = earlier.kind AND later.applicant = earlier.applicant
+        ORDER BY later.issued_at DESC LIMIT 1
+        """,
+        number,
+    )
+    return found
 
 
 async def file_of(tx: Tx, number: str) -> bytes | None:

@@ -15,8 +15,11 @@ from pyhanko_certvalidator import ValidationContext
 
 from tongban_certificates.document import Bilingual
 
-Outcome = Literal["valid", "not_registered", "altered", "unknown_signer", "not_signed", "unreadable"]
-"""``not_registered`` is for those who know the register: the signature holds, but no issued file has exactly these bytes.
+Outcome = Literal[
+    "valid", "revoked", "expired", "not_registered", "altered", "unknown_signer", "not_signed", "unreadable"
+]
+"""Three are for those who know the register, and the signature holds: ``revoked`` and ``expired``, the certificate no longer
+stands; ``not_registered``, no issued file has exactly these bytes.
 
 A signature covers the document and not its own container, so a byte of that can change without breaking it."""
 
@@ -24,6 +27,15 @@ MESSAGES: Final[dict[Outcome, Bilingual]] = {
     "valid": Bilingual(
         "有效：本文件由本平台的签发机关数字签名，签发后未被改动。",
         "Valid: signed by an issuing body of this platform, and unchanged since.",
+    ),
+    "revoked": Bilingual(
+        "已失效：文件确由本平台的签发机关签发，但证照已不再有效，请勿采信。",
+        "No longer valid: the file was issued by an issuing body of this platform, but the certificate was revoked. "
+        "Do not rely on it.",
+    ),
+    "expired": Bilingual(
+        "已过期：文件确由本平台的签发机关签发，但有效期已过。",
+        "Expired: the file was issued by an issuing body of this platform, but its time of validity is over.",
     ),
     "not_registered": Bilingual(
         "无法确认：数字签名有效，但登记簿中没有与本文件逐字节相同的证照。请向持证人索取原始文件。",

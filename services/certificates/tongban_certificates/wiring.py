@@ -3,12 +3,14 @@
 import asyncio
 
 from tongban_catalog.shelf import Shelf
+from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Parts, Runtime
 
 from tongban_certificates.api import make_app
 from tongban_certificates.credentials import load_credentials
 from tongban_certificates.document import CertificateRenderer
+from tongban_certificates.domain import FACTS
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
 from tongban_certificates.settings import CertificatesSettings
@@ -24,6 +26,7 @@ async def wire(runtime: Runtime) -> Parts:
     renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
     press = Press(renderer, CertificateSigner(credentials), runtime.sealer, settings.verify_url)
     shelf = Shelf()
+    handlers = CertificateHandlers(shelf, runtime.clock, settings.certificates_issuers)
 
     def issuer(heartbeat: Heartbeat) -> IssuingWorker:
         return IssuingWorker(
@@ -36,8 +39,11 @@ async def wire(runtime: Runtime) -> Parts:
             heartbeat=heartbeat,
         )
 
+    def alarms(heartbeat: Heartbeat) -> AlarmWorker:
+        return AlarmWorker(runtime.pool, runtime.clock, FACTS, handlers.ring, heartbeat)
+
     return Parts(
-        app=make_app(runtime.pool, shelf, CertificateVerifier(credentials.ca)),
-        registry=CertificateHandlers(shelf, runtime.clock, settings.certificates_issuers).registry(),
-        workers={"issuer": issuer},
+        app=make_app(runtime.pool, shelf, runtime.clock, CertificateVerifier(credentials.ca)),
+        registry=handlers.registry(),
+        workers={"issuer": issuer, "alarms": alarms},
     )

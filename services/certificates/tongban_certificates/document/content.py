@@ -25,24 +25,31 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True)
 class CertificateContent:
-    """Everything that a certificate shows. ``number`` is the identifier of GB/T 36904, ``holder_code`` the holder's
-    unified social credit code where it has one, ``subject`` what the certificate is about (a project's name), if anything.
+    """Everything that a certificate shows. ``number`` is the identifier of GB/T 36904, ``replaces`` the one that it follows.
+
+    ``holder_code`` is the holder's unified social credit code or, where the holder is a person, the masked number of the
+    identity document. ``subject`` is what the certificate is about (a project's name), if anything. ``valid_until`` is the
+    last day on which it holds; None: it does not expire.
     """
 
     title: Bilingual
     holder: str
     holder_code: str | None
+    holder_is_person: bool
     subject: str | None
     item: Bilingual
     decisions: tuple[DecisionLine, ...]
     number: str
+    replaces: str | None
     issued_on: date
+    valid_until: date | None
     issuer: Bilingual
     verification: str
 
     def texts(self) -> Iterator[str]:
         """Every text that will be drawn."""
-        yield from (self.holder, self.holder_code or "", self.subject or "", self.number, self.verification)
+        yield from (self.holder, self.holder_code or "", self.subject or "", self.number, self.replaces or "")
+        yield self.verification
         for name in (self.title, self.item, self.issuer):
             yield from (name.zh, name.en)
         for line in self.decisions:
@@ -55,6 +62,7 @@ class CertificateContent:
                 "title": _bilingual(self.title),
                 "holder": self.holder,
                 "holder_code": self.holder_code,
+                "holder_is_person": self.holder_is_person,
                 "subject": self.subject,
                 "item": _bilingual(self.item),
                 "decisions": [
@@ -66,6 +74,8 @@ class CertificateContent:
                     for line in self.decisions
                 ],
                 "number": self.number,
+                "replaces": self.replaces,
+                "valid_until": None if self.valid_until is None else self.valid_until.isoformat(),
                 "issued": [self.issued_on.year, self.issued_on.month, self.issued_on.day],
                 "issuer": _bilingual(self.issuer),
                 "verification": self.verification,
