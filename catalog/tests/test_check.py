@@ -1,15 +1,14 @@
 """Items that may not be published: each is refused with its line and its rule."""
 
 from pathlib import Path
-from shutil import copytree
 
 import pytest
-from tongban_catalog.check import check_catalog, check_departments, check_item
+from tongban_catalog.check import check_catalog, check_departments
 from tongban_catalog.load import PACKAGED
+from tongban_catalog.problem import Problem
 
-GOOD = (PACKAGED / "items" / "enterprise-investment-project.yaml").read_text(encoding="utf-8")
-DEPARTMENTS, _ = check_departments(PACKAGED / "departments.yaml")
-BA = "  - id: BA\n"
+NAME = "enterprise-investment-project.yaml"
+STANDARD, IMPLEMENTATION = Path("standards") / NAME, Path("implementations") / "990000" / NAME
 
 BAD = {
     "misspelt key": (
@@ -24,7 +23,7 @@ BAD = {
     "missing name": (
         "name: {zh: 企业投资项目审批, en: Enterprise investment project}\n",
         "",
-        "code: 1199",
+        "code: ",
         "schema",
         "name",
     ),
@@ -52,18 +51,18 @@ BAD = {
     ),
     "duplicate step": ("  - id: WH\n", "  - id: GA\n", None, "duplicate-step", "GA"),
     "promise longer than law": (
-        "promised: {number: 3, unit: WD}",
-        "promised: {number: 21, unit: WD}",
-        "number: 21",
+        "      legal: {number: 7, unit: ND}\n",
+        "      legal: {number: 7, unit: ND}\n      promised: {number: 8, unit: ND}\n",
+        "promised: {number: 8",
         "promise-longer-than-law",
-        "longer than the law's 20",
+        "longer than the law's 7",
     ),
     "promise in another unit": (
-        "promised: {number: 3, unit: WD}",
-        "promised: {number: 3, unit: ND}",
-        "number: 3, unit: ND",
+        "      legal: {number: 7, unit: ND}\n",
+        "      legal: {number: 7, unit: ND}\n      promised: {number: 3, unit: WD}\n",
+        "promised: {number: 3",
         "limit-unit",
-        "law's unit WD",
+        "law's unit ND",
     ),
     "condition on no field": (
         "[traffic_impact]",
@@ -169,47 +168,75 @@ BAD = {
 }
 
 
+def place_of(tmp_path: Path) -> Path:
+    """A copy of the packaged catalogue with this one item in it."""
+    root = tmp_path / "catalog"
+    for file in (STANDARD, IMPLEMENTATION, Path("departments.yaml")):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text((PACKAGED / file).read_text(encoding="utf-8"), encoding="utf-8")
+    return root
+
+
+def refused(root: Path, old: str, new: str, every: bool = False) -> tuple[Path, str, list[Problem]]:
+    """The file in which ``old`` becomes ``new``, what it then says, and the problems of the catalogue."""
+    file = next(one for one in (STANDARD, IMPLEMENTATION) if old in (root / one).read_text(encoding="utf-8"))
+    content = (root / file).read_text(encoding="utf-8").replace(old, new, -1 if every else 1)
+    (root / file).write_text(content, encoding="utf-8")
+    return root / file, content, check_catalog(root)
+
+
+def test_the_item_that_the_bad_ones_come_from_is_good(tmp_path: Path) -> None:
+    assert check_catalog(place_of(tmp_path)) == []
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_item_is_refused_with_line_and_rule(name: str, tmp_path: Path) -> None:
     old, new, marker, rule, said = BAD[name]
-    assert old in GOOD, "the mutation no longer fits the item"
-    content = GOOD.replace(old, new, 1)
-    file = tmp_path / "item.yaml"
-    file.write_text(content, encoding="utf-8")
-    found = [problem for problem in check_item(file, DEPARTMENTS) if problem.rule == rule and said in str(problem)]
-    assert found, [str(problem) for problem in check_item(file, DEPARTMENTS)]
+    file, content, problems = refused(place_of(tmp_path), old, new)
+    found = [problem for problem in problems if problem.rule == rule and said in str(problem)]
+    assert found, [str(problem) for problem in problems]
     assert str(found[0]).startswith(f"{file}:{found[0].line}: [{rule}] ")
     if marker is not None:
         lines = [number for number, line in enumerate(content.splitlines(), 1) if marker in line]
         assert {problem.line for problem in found} & set(lines), (str(found[0]), lines)
 
 
+def test_a_problem_is_told_once(tmp_path: Path) -> None:
+    _, _, problems = refused(place_of(tmp_path), "    basis: [fire-11-12, licensing-42-1]", "    basis: [fire-12]")
+    assert [str(one) for one in problems].count(str(problems[0])) == 1
+
+
 def test_steps_behind_a_cycle_are_unreachable(tmp_path: Path) -> None:
-    file = tmp_path / "item.yaml"
-    file.write_text(GOOD.replace("      - step: FA\n", "      - step: GC\n", 1), encoding="utf-8")
-    rules = {(problem.rule, problem.said.en.split()[1]) for problem in check_item(file, DEPARTMENTS)}
+    _, _, problems = refused(place_of(tmp_path), "      - step: FA\n", "      - step: GC\n")
+    rules = {(problem.rule, problem.said.en.split()[1]) for problem in problems}
     assert {("cycle", "WW"), ("cycle", "GC"), ("unreachable-step", "XS"), ("unreachable-step", "SG")} == rules
 
 
 def test_an_item_whose_every_step_is_optional_is_refused(tmp_path: Path) -> None:
-    text = (PACKAGED / "items" / "credit-repair.yaml").read_text(encoding="utf-8")
-    file = tmp_path / "item.yaml"
+    root = place_of(tmp_path)
+    name = Path("credit-repair.yaml")
+    for folder in (Path("standards"), Path("implementations") / "990000"):
+        (root / folder / name).write_text((PACKAGED / folder / name).read_text(encoding="utf-8"), encoding="utf-8")
+    file = root / "standards" / name
     condition = "    when: {required: [obligation_fulfilled]}\n    department: lead\n"
+    text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("    department: lead\n", condition), encoding="utf-8")
-    assert [problem.rule for problem in check_item(file, DEPARTMENTS)] == ["no-certain-step"]
+    assert [problem.rule for problem in check_catalog(root)] == ["no-certain-step"]
 
 
 def test_an_unused_basis_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "item.yaml"
-    file.write_text(GOOD.replace("    basis: [habit-police]\n", "    basis: [habit-health]\n"), encoding="utf-8")
-    assert [problem.rule for problem in check_item(file, DEPARTMENTS)] == ["unused-basis"]
+    _, _, problems = refused(place_of(tmp_path), "[habit-police]", "[habit-health]", every=True)
+    assert {problem.rule for problem in problems} == {"unused-basis"}
 
 
 def test_a_catalogue_has_each_item_version_once(tmp_path: Path) -> None:
-    root = tmp_path / "catalog"
-    copytree(PACKAGED, root)
-    (root / "items" / "second.yaml").write_text(GOOD, encoding="utf-8")
-    assert [(problem.file.name, problem.rule) for problem in check_catalog(root)] == [("second.yaml", "duplicate-item")]
+    root = place_of(tmp_path)
+    for file, second in ((STANDARD, "second.yaml"), (IMPLEMENTATION, "third.yaml")):
+        (root / file).with_name(second).write_text((root / file).read_text(encoding="utf-8"), encoding="utf-8")
+    assert {(problem.file.name, problem.rule) for problem in check_catalog(root)} == {
+        ("second.yaml", "duplicate-standard"),
+        ("third.yaml", "duplicate-item"),
+    }
 
 
 @pytest.mark.parametrize(

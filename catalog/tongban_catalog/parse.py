@@ -109,7 +109,7 @@ class Parts:
         return Joint(lead, _limit(part["legal"]), limit(part.get("extension")), self.bases(part))
 
     def fees(self, parts: list[JsonObject]) -> tuple[Fee, ...]:
-        return tuple(Fee(text(part["name"]), float(part["amount_cny"]), self.bases(part)) for part in parts)
+        return tuple(Fee(part["id"], text(part["name"]), float(part["amount_cny"]), self.bases(part)) for part in parts)
 
     def substitutions(self, parts: list[JsonObject]) -> tuple[Substitution, ...]:
         return tuple(

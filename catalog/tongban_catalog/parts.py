@@ -362,6 +362,7 @@ class Contact:
 class Fee:
     """What it costs, in yuan. There is no fee without a basis (art. 58)."""
 
+    id: str
     name: Text
     amount_cny: float
     basis: tuple[Basis, ...]
