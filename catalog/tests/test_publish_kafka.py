@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from tongban_catalog.load import PACKAGED, load_catalog
 from tongban_catalog.publish import PublishError, publish, standing_events
+from tongban_catalog.reading import TopicError
 from tongban_local.provider import Engines
 from tongban_schemas.envelope import MalformedRecordError
 from tongban_schemas.events.catalog import TOPIC
@@ -34,14 +35,14 @@ async def test_changed_content_of_a_published_version_is_refused(engines: Engine
     held = await standing_events(engines.kafka, topics + TOPIC)
     root = tmp_path / "catalog"
     copytree(PACKAGED, root)
-    file = root / "items" / "credit-repair.yaml"
+    file = root / "implementations" / "990000" / "credit-repair.yaml"
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("number: 5, unit: WD", "number: 4, unit: WD"), encoding="utf-8")
     with pytest.raises(PublishError, match="add one to version"):
         await publish(load_catalog(root), engines.kafka, topics)
     assert await standing_events(engines.kafka, topics + TOPIC) == held
 
-    file.write_text(file.read_text(encoding="utf-8").replace("version: 1", "version: 2"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("\nversion: 1", "\nversion: 2"), encoding="utf-8")
     changes = {entry.key: entry.change for entry in await publish(load_catalog(root), engines.kafka, topics)}
     code = CATALOG.item("credit-repair").code
     assert changes[f"item:{code}:2"] == "new"
@@ -57,8 +58,18 @@ async def test_a_renamed_department_takes_the_next_number(engines: Engines, topi
     assert (await standing_events(engines.kafka, topics + TOPIC))["department:ecology"].sequence == 2
 
 
+async def test_a_calendar_that_is_amended_takes_the_next_number(engines: Engines, topics: str) -> None:
+    await publish(CATALOG, engines.kafka, topics)
+    first, *others = CATALOG.calendars
+    amended = replace(CATALOG, calendars=(first.model_copy(update={"source": "amended"}), *others))
+    key = f"calendar:{first.region}:{first.year}"
+    changed = [entry for entry in await publish(amended, engines.kafka, topics) if entry.change != "same"]
+    assert [(entry.key, entry.change) for entry in changed] == [(key, "changed")]
+    assert (await standing_events(engines.kafka, topics + TOPIC))[key].sequence == 2
+
+
 async def test_a_missing_topic_is_named(engines: Engines) -> None:
-    with pytest.raises(PublishError, match=r"never-made\.tongban\.catalog\.v1"):
+    with pytest.raises(TopicError, match=r"never-made\.tongban\.catalog\.v1"):
         await publish(CATALOG, engines.kafka, "never-made.")
 
 
@@ -77,4 +88,5 @@ async def test_the_command_publishes(engines: Engines, topics: str) -> None:
         )
         output, _ = await command.communicate()
         assert command.returncode == 0
-        assert output.decode().count(said) == len(CATALOG.departments) + len(CATALOG.items)
+        entries = len(CATALOG.departments) + len(CATALOG.items) + len(CATALOG.calendars)
+        assert output.decode().count(said) == entries

@@ -9,6 +9,8 @@ from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 
 REQUEST_TIMEOUT_MS = 10_000
 _STALLED_SECONDS = 60
+_NEW_TOPIC_TRIES, _NEW_TOPIC_PAUSE_SECONDS = 10, 0.3
+"""A topic that was just made is not known to every broker at once."""
 
 
 class TopicError(RuntimeError):
@@ -54,8 +56,12 @@ async def read_topic(kafka: str, topic: str, take: Callable[["ConsumerRecord[byt
 async def _partitions(kafka: str, topic: str) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=REQUEST_TIMEOUT_MS)
     await admin.start()
+    tries = _NEW_TOPIC_TRIES
     try:
         (described,) = await admin.describe_topics([topic])
+        while described["error_code"] == UnknownTopicOrPartitionError.errno and (tries := tries - 1):
+            await asyncio.sleep(_NEW_TOPIC_PAUSE_SECONDS)
+            (described,) = await admin.describe_topics([topic])
     finally:
         await admin.close()
     if described["error_code"] == UnknownTopicOrPartitionError.errno:
