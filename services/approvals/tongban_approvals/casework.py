@@ -3,7 +3,7 @@ transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from tongban_catalog.department import Department
@@ -108,8 +108,7 @@ class Casework:
         plays = await self._ready(tx, cases, around)
         for play in plays:
             self._move_on(play, around, now)
-        effects = sorted((event for play in plays for event in play.said), key=lambda event: event.time)
-        if published := await outbox.publish(tx, effects):
+        if published := await outbox.publish(tx, _in_order(plays)):
             await facts.remember(tx, published)
         await self._lay_out(tx, plays, around)
 
@@ -242,6 +241,17 @@ class Casework:
         await store.save_tasks(tx, desk)
         await store.save_opinions(tx, asked)
         await alarms.save(tx, rings)
+
+
+def _in_order(plays: Sequence[Play]) -> list[Event]:
+    """What was said, in order of time over all cases; within a case always in the order in which it was said."""
+    placed: list[tuple[datetime, Event]] = []
+    for play in plays:
+        place = datetime.min.replace(tzinfo=UTC)
+        for event in play.said:
+            place = max(place, event.time)
+            placed.append((place, event))
+    return [event for _, event in sorted(placed, key=lambda one: one[0])]
 
 
 def ref_of(case: Case) -> ItemRef:
