@@ -1,12 +1,26 @@
-from collections.abc import Callable
-from datetime import date
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tongban_catalog.shelf import Shelf
 from tongban_certificates.credentials import load_credentials
 from tongban_certificates.demo_ca import make_demo_ca
 from tongban_certificates.document import Bilingual, CertificateContent, CertificateRenderer, DecisionLine
+from tongban_certificates.domain import FACTS
+from tongban_certificates.handlers import CertificateHandlers
+from tongban_certificates.issuing import IssuingWorker, Press
 from tongban_certificates.signing import CertificateSigner
+from tongban_runtime.alarms import AlarmWorker
+from tongban_runtime.database import create_pool
+from tongban_runtime.health import Heartbeat
+from tongban_runtime.registry import Registry
+from tongban_runtime.testing.clock import FakeClock
+from tongban_runtime.testing.injection import Arrival, effects
+from tongban_schemas.envelope import Event
+
+from . import cases
 
 NUMBER = "1.2.156.3005.2.11990000000000019A001.11990000000000019A.20260000001.001.X"
 
@@ -57,3 +71,68 @@ def signing_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def signer(signing_directory: Path) -> CertificateSigner:
     return CertificateSigner(load_credentials(signing_directory))
+
+
+VERIFY_URL = "http://127.0.0.1:8103"
+TABLES = (
+    "certificate_file, certificate, version_counter, serial_counter, waiting_case, department, item, calendar, alarm, "
+    "fact, subject, outbox, position"
+)
+
+
+@pytest.fixture(scope="module")
+async def database_pool(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Any]:
+    pool = await create_pool(await database("tongban_certificates"), 6)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def pool(database_pool: Any) -> Any:
+    await database_pool.execute(f"TRUNCATE {TABLES}")
+    return database_pool
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(cases.START + timedelta(hours=1))
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def handlers(shelf: Shelf, clock: FakeClock) -> CertificateHandlers:
+    return CertificateHandlers(shelf, clock, {"administrative-approval"})
+
+
+@pytest.fixture
+def registry(handlers: CertificateHandlers) -> Registry:
+    return handlers.registry()
+
+
+@pytest.fixture
+def alarm_worker(pool: Any, clock: FakeClock, handlers: CertificateHandlers) -> AlarmWorker:
+    return AlarmWorker(pool, clock, FACTS, handlers.ring, Heartbeat("alarms"))
+
+
+@pytest.fixture
+def make_worker(
+    pool: Any, clock: FakeClock, shelf: Shelf, renderer: CertificateRenderer, signer: CertificateSigner
+) -> Callable[[], IssuingWorker]:
+    def make() -> IssuingWorker:
+        press = Press(renderer, signer, cases.SEALER, VERIFY_URL)
+        return IssuingWorker(
+            pool=pool, clock=clock, shelf=shelf, press=press, batch=16, parallel=2, heartbeat=Heartbeat("issuer")
+        )
+
+    return make
+
+
+async def hear(
+    pool: Any, registry: Registry, events: Sequence[Event], arrival: Arrival = "in-order", seed: int = 0
+) -> None:
+    await pool.execute("DELETE FROM position")
+    await effects(pool, registry, events, arrival, FakeClock(), seed)

@@ -1,7 +1,7 @@
 """Handlers and worker on a real database: one certificate per case, however its facts arrive and whoever crashes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,75 +11,18 @@ from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
 from tongban_certificates import identifier, store
 from tongban_certificates.credentials import load_trust_anchor
-from tongban_certificates.document import CertificateRenderer
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.independent import verify_with_pdfsig
-from tongban_certificates.issuing import IssuingWorker, Press
-from tongban_certificates.signing import CertificateSigner
+from tongban_certificates.issuing import IssuingWorker
 from tongban_certificates.verification import CertificateVerifier
-from tongban_runtime.database import create_pool
-from tongban_runtime.health import Heartbeat
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
-from tongban_runtime.testing.injection import ARRIVALS, Arrival, effects
-from tongban_schemas.envelope import Event, decode_data
+from tongban_runtime.testing.injection import ARRIVALS, Arrival
+from tongban_schemas.envelope import decode_data
 from tongban_schemas.events.certificates import CertificateIssued
 
 from . import cases
-
-VERIFY_URL = "http://127.0.0.1:8103"
-TABLES = (
-    "certificate_file, certificate, version_counter, serial_counter, waiting_case, department, item, calendar, alarm, "
-    "fact, subject, outbox, position"
-)
-
-
-@pytest.fixture(scope="module")
-async def database_pool(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Any]:
-    pool = await create_pool(await database("tongban_certificates"), 6)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-async def pool(database_pool: Any) -> Any:
-    await database_pool.execute(f"TRUNCATE {TABLES}")
-    return database_pool
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(cases.START + timedelta(hours=1))
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
-
-
-@pytest.fixture
-def registry(shelf: Shelf, clock: FakeClock) -> Registry:
-    return CertificateHandlers(shelf, clock, {"administrative-approval"}).registry()
-
-
-@pytest.fixture
-def make_worker(
-    pool: Any, clock: FakeClock, shelf: Shelf, renderer: CertificateRenderer, signer: CertificateSigner
-) -> Callable[[], IssuingWorker]:
-    def make() -> IssuingWorker:
-        press = Press(renderer, signer, cases.SEALER, VERIFY_URL)
-        return IssuingWorker(
-            pool=pool, clock=clock, shelf=shelf, press=press, batch=16, parallel=2, heartbeat=Heartbeat("issuer")
-        )
-
-    return make
-
-
-async def hear(
-    pool: Any, registry: Registry, events: Sequence[Event], arrival: Arrival = "in-order", seed: int = 0
-) -> None:
-    await pool.execute("DELETE FROM position")
-    await effects(pool, registry, events, arrival, FakeClock(), seed)
+from .conftest import VERIFY_URL, hear
 
 
 async def states(pool: Any) -> dict[str, str]:
