@@ -263,6 +263,40 @@ async def test_an_answer_brings_all_fields_and_materials_and_no_others(counter: 
     assert event.data.materials == MATERIALS  # type: ignore[attr-defined]
 
 
+async def test_what_decides_the_course_of_the_case_cannot_be_corrected(counter: Counter) -> None:
+    case = await counter.apply(MATERIALS)
+    body = {"fields": ["project_list", "no_such"], "materials": ["no-such"], "message": "有误。"}
+    wrong = await counter.at_desk(case, "notice", body)
+    assert wrong.status_code == 422
+    assert [one["field"] for one in wrong.json()["errors"]] == ["project_list", "no_such", "materials.no-such"]
+    nothing = await counter.at_desk(case, "notice", {"message": "有误。"})
+    assert [one["field"] for one in nothing.json()["errors"]] == ["fields"]
+
+
+async def test_the_answer_that_chooses_the_receiving_body_has_to_choose_one(counter: Counter, catalog: Catalog) -> None:
+    choice = {"by": "project_list", "of": {"filing": BODY}}
+    roles = dict(catalog.items["enterprise-investment-project"].definition["departments"])
+    chosen = received_item(catalog, "902", departments=roles | {"desk": choice})
+    definition = chosen.definition | {"acceptance": {"by": "officer", "department": "desk"}}
+    chosen = type(chosen).from_definition(definition)
+    await counter.service.hear(published(chosen, counter.clock.now()))
+    counter.service.intake.shelf._read_at = float("-inf")
+    answers = chosen.form.example() | {"project_list": "approval"}
+    body = {"item": chosen.code, "region": "990000", "answers": answers}
+    async with counter.service.client(counter.person) as client:
+        answer = await client.post("/v1/applications", json=body, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["errors"]] == ["project_list"]
+
+
+async def test_consumers_that_run_at_once_give_no_number_twice(counter: Counter) -> None:
+    cases = [await counter.apply_unheard() for _ in range(24)]
+    await asyncio.gather(*(counter.hear(case) for case in cases))
+    received = [(await counter.one(case, ApplicationReceived)).data for case in cases]
+    serials = sorted(one.number[-4:] for one in received)  # type: ignore[attr-defined]
+    assert serials == [f"{serial:04d}" for serial in range(1, 25)]
+
+
 async def test_another_authority_has_to_be_named(counter: Counter) -> None:
     case = await counter.apply({})
     body = {"reason_code": "other-authority", "reason": "不属于本机关职权范围。"}
@@ -326,6 +360,10 @@ async def test_new_applications_follow_the_version_in_force(counter: Counter, ca
             return await client.post("/v1/applications", json=body | more, headers={"Idempotency-Key": str(uuid4())})
 
     assert kind_of(await attempt(version=2)) == (409, "item-version-not-current")
+    coming = received_item(catalog, "903", effective_from="2026-03-05")
+    await counter.service.hear(published(coming, counter.clock.now()))
+    counter.service.intake.shelf._read_at = float("-inf")
+    assert kind_of(await attempt(item=coming.code)) == (409, "item-not-yet-in-force")
     case = (await attempt()).json()["application"]
     assert (await counter.one(case, ApplicationSubmitted)).data.item.version == 1  # type: ignore[attr-defined]
     await counter.until(datetime(2026, 3, 5, 1, 0, tzinfo=UTC))

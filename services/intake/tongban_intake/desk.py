@@ -158,7 +158,7 @@ class Desk:
             said = (before.data.officer, before.data.reason_code, told, before.data.right_authority)
             if said == (self._officer, reason_code, reason, right_authority):
                 return before.sequence
-        self._require_free(waiting_too=True)
+        self._require_free()
         if reason_code == receiving.OTHER_AUTHORITY and right_authority is None:
             error = FieldError(
                 field="right_authority",
@@ -185,10 +185,10 @@ class Desk:
         )
         return await self._say(tx, self._event(data))
 
-    def _require_free(self, *, waiting_too: bool = False) -> None:
-        """Raises `Problem` 409 when there is nothing to decide; ``waiting_too``: a notice may be open."""
+    def _require_free(self) -> None:
+        """Raises `Problem` 409 when the body has nothing to decide now."""
         kind = receiving.conflict(self._known.history)
-        if kind is not None and not (waiting_too and kind == "waiting-for-applicant"):
+        if kind is not None:
             zh, en = _CONFLICTS[kind]
             raise Problem(409, kind, zh, en)
 

@@ -55,7 +55,7 @@ async def apply(intake: Intake, caller: Caller, key: str, body: ApplicationReque
     item = await _item(intake, body)
     if errors := form_errors(item, body.answers):
         raise invalid_answers(errors)
-    if errors := filing.material_errors(item, body.materials):
+    if errors := filing.material_errors(item, body.materials) or filing.receiver_errors(item, body.answers):
         raise invalid_answers(errors)
     span = telemetry.start_span("apply")
     try:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from tongban_catalog.form import FieldError
-from tongban_catalog.item import Item, form_errors, split_personal
+from tongban_catalog.item import Item, NoDepartmentError, form_errors, split_personal
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
     APPEAL_FIELD,
@@ -99,6 +99,19 @@ def material_errors(item: Item, materials: Mapping[str, str]) -> list[FieldError
         for name in materials
         if item.material(name) is None
     ]
+
+
+def receiver_errors(item: Item, answers: Mapping[str, Any]) -> list[FieldError]:
+    """The answer that chooses the receiving body, when it chooses none."""
+    try:
+        item.acceptance.department_of(answers)
+    except NoDepartmentError:
+        zh, en = (
+            "此项决定由哪个部门收件，请从选项中选择。",
+            "This answer decides who receives the application: choose one.",
+        )
+        return [FieldError(field=item.acceptance.choice.by or "", message_zh=zh, message_en=en)]
+    return []
 
 
 def withdrawal(application: UUID, time: datetime, traceparent: str | None) -> Event:

@@ -137,11 +137,9 @@ def notice_errors(item: Item, asked: Asked) -> list[FieldError]:
     for name in asked.fields:
         if name not in item.form.fields:
             zh, en = "表单中没有这一项，请删除。", "The form has no such field: remove it."
-        elif name == item.acceptance.choice.by:
-            zh, en = (
-                "此项决定由谁收件，不能补正。",
-                "This answer decides who receives the case and cannot be corrected.",
-            )
+        elif name in item.deciding_fields:
+            zh = "此项决定由谁办理、办理哪些环节，不能补正；请申请人撤回后重新申请。"
+            en = "This answer decides who handles what and cannot be corrected: ask for a new application."
         else:
             continue
         errors.append(FieldError(field=name, message_zh=zh, message_en=en))

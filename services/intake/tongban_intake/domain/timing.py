@@ -95,9 +95,8 @@ def next_alarm(history: History, item: Item, days: Days) -> Alarm:
     waited = [due for _, due in _promises(history, item, days)]
     if desk is not None:
         waited.append(desk.due)
-    alarms = [due.alarm for due in waited]
-    moments = [at for at, _ in alarms if at is not None]
-    return Alarm(min(moments, default=None), any(provisional for _, provisional in alarms))
+    moments = [due.at for due in waited if due.at is not None and not due.provisional]
+    return Alarm(min(moments, default=None), any(due.provisional for due in waited))
 
 
 def appeal_is_late(decided_at: datetime, days: Days, now: datetime) -> bool:
