@@ -117,10 +117,10 @@ class Officer:
     headers: Mapping[str, str]
 
     @classmethod
-    async def sign_in(cls, stack: Stack, http: httpx.AsyncClient, service: str) -> "Officer":
-        """service: name of a deployment, of `tongban_local.programs.APPROVALS`."""
-        role = demo_role(service.removeprefix("approvals-"))
-        return cls(stack, http, service, {"Authorization": f"Bearer {await token(stack, http, role)}"})
+    async def sign_in(cls, stack: Stack, http: httpx.AsyncClient, service: str, role: str | None = None) -> "Officer":
+        """service: name of a deployment, of `tongban_local.programs.APPROVALS`. role: that of its departments, if None."""
+        who = demo_role(role or service.removeprefix("approvals-"))
+        return cls(stack, http, service, {"Authorization": f"Bearer {await token(stack, http, who)}"})
 
     async def tasks(self, state: str | None = None) -> list[Json]:
         """All tasks of the departments' desks, oldest first. state: only those."""
@@ -139,7 +139,7 @@ class Officer:
         return [task for task in await self.tasks(state) if task["application"] == str(application)]
 
     async def act(self, application: UUID, step: str, verb: str, body: Json | None = None) -> Json:
-        """Do something with a task. verb: take, grant, refuse or correction."""
+        """Do something with a task. verb: take, grant, refuse, correction and what else the interface of approvals offers."""
         url = f"{self.stack.url(self.service)}/v1/tasks/{application}/{step}/{verb}"
         task: Json = expect(await self.http.post(url, json=body or {}, headers=self.headers), 200).json()
         return task
