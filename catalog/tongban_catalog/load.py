@@ -98,11 +98,7 @@ def load_catalog(root: Path = PACKAGED) -> Catalog:
     standards = load_standards(root)
     names = item_names(implementation_files(root))
     items: dict[str, Item] = {}
-    single = {file.stem: file for file in sorted((root / "items").glob("*.yaml"))}
-    items |= {name: Item.from_definition(read_source(file).data) for name, file in single.items()}
     for file, name in sorted(names.items(), key=lambda entry: entry[1]):
-        if name in single:
-            continue
         implementation = read_source(file).data
         reference = implementation["implements"]
         standard = standards[reference["standard"], reference["version"]].data
