@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tongban_catalog.calendar import packaged
-from tongban_catalog.clock import Calendar, Calendars, Deadline, Stop, deadline, midnight, warning
+from tongban_catalog.clock import Calendar, Calendars, Deadline, Stop, deadline, midnight, next_alarm, warning
 from tongban_schemas.events.catalog import CalendarPublished
 from tongban_schemas.types import CHINA, Limit, Unit
 
@@ -39,7 +39,6 @@ def test_working_day_vectors(vector: dict[str, Any], hour: int) -> None:
     found = ends(f"{vector['start']}T{hour:02}:30", vector["working_days"], "WD")
     if vector["deadline"] is None:
         assert found.provisional
-        assert found.alarm == (None, True)
     else:
         assert found == Deadline(midnight(found.day + timedelta(days=1)) if found.day else None, found.day)
         assert str(found.day) == vector["deadline"]
@@ -117,6 +116,17 @@ def test_the_start_day_is_not_counted_and_the_last_day_ends_at_midnight_in_china
     found = ends("2026-03-02T09:00", 1, "WD")
     assert found == Deadline(datetime(2026, 3, 3, 16, 0, tzinfo=UTC), date(2026, 3, 3))
     assert found.alarm == (found.at, False)
+    assert ends("2026-12-30T09:00", 5, "WD").alarm == (None, True)
+
+
+def test_the_next_alarm_is_the_first_firm_end_that_is_not_reached() -> None:
+    first, second = ends("2026-03-02T09:00", 1, "WD"), ends("2026-03-02T09:00", 5, "WD")
+    estimate = ends("2026-12-30T09:00", 5, "WD")
+    assert first.at is not None
+    assert next_alarm([second, None, first], at("2026-03-02T09:00")) == (first.at, False)
+    assert next_alarm([second, first, estimate], first.at) == (second.at, True)
+    assert next_alarm([first, Deadline(None, None)], first.at) == (None, False)
+    assert next_alarm([estimate], first.at) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from tongban_catalog.calendar import packaged
-from tongban_catalog.clock import NATION, Calendar, Calendars, Deadline, Stop, deadline, warning
+from tongban_catalog.clock import NATION, Calendar, Calendars, Deadline, Stop, deadline, next_alarm, warning
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import alarms, facts, outbox
 from tongban_runtime.alarms import AlarmWorker
@@ -92,8 +92,7 @@ class Service:
                 if end.at is not None and not end.provisional and end.at <= until:
                     event = facts.derive(start, ApplicationAccepted(item=ITEM), name, source="/clock", time=end.at)
                     said += [event] if event.id not in known else []
-            later = [end.at for _, end in ends if end.at is not None and not end.provisional and end.at > until]
-            moments[UUID(case.subject)] = (min(later, default=None), any(end.provisional for _, end in ends))
+            moments[UUID(case.subject)] = next_alarm([end for _, end in ends], until)
         said.sort(key=lambda event: (event.time, event.id))
         await facts.remember(tx, await outbox.publish(tx, said))
         await alarms.save(tx, moments)
@@ -105,9 +104,17 @@ class Service:
         async with self.pool.acquire() as tx, tx.transaction():
             await self.ring(tx, await facts.absorb(tx, events, MODELS), NEW_YEAR - timedelta(days=1))
 
-    async def learn(self, calendars: Sequence[CalendarPublished]) -> None:
+    async def touch(self, subjects: Sequence[str]) -> None:
+        """What a request does: first what time has made true up to now, then its own."""
+        async with self.pool.acquire() as tx, tx.transaction():
+            ids = [UUID(subject) for subject in subjects]
+            await facts.lock(tx, ids)
+            known = await facts.recall(tx, ids, MODELS)
+            await self.ring(tx, [Case(one, found, found[0]) for one, found in known.items()], self.clock.now())
+
+    async def learn(self, calendars: Sequence[CalendarPublished], sequence: int = 1) -> None:
         events = [
-            Event(event_id(one.TYPE, key), "/catalog", key, NOTICE, UUID(int=1), one, 1)
+            Event(event_id(one.TYPE, key, str(sequence)), "/catalog", key, NOTICE, UUID(int=1), one, sequence)
             for one in calendars
             for key in [f"calendar:{one.region}:{one.year}"]
         ]
@@ -155,7 +162,7 @@ async def _a_year(pool: Pool) -> None:
     noticed = False
     while service.clock.now() < END:
         silent = SILENT_WEEK <= service.clock.now() < SILENT_WEEK + timedelta(days=2)
-        service.clock.advance(timedelta(days=7) if silent else timedelta(hours=rng.randint(6, 60)))
+        service.clock.advance(timedelta(days=7) if silent else timedelta(hours=rng.randint(6, 96)))
         if not noticed and service.clock.now() >= NOTICE:
             assert await pool.fetchval("SELECT count(*) FROM alarm WHERE provisional") > 100
             await service.learn([NEXT_CALENDAR])
@@ -177,3 +184,34 @@ async def _a_year(pool: Pool) -> None:
     assert await pool.fetchval("SELECT count(*) FROM alarm") == 0
     assert service.crashes > 50
     assert elapsed < SECONDS, f"a year of {len(rows)} moments took {elapsed:.0f} seconds"
+
+
+async def test_requests_calendars_and_alarms_do_not_block_each_other(
+    database: Callable[[str], Awaitable[str]],
+) -> None:
+    async with await create_pool(await database("tongban_catalog"), 12) as pool:
+        rng = random.Random(7)  # noqa: S311 - a seed makes the run repeatable
+        service = Service(pool, FakeClock(NOTICE + timedelta(days=30)), rng, dying=False)
+        await service.learn(packaged())
+        starts = [submitted(number, rng) for number in range(400)]
+        await service.hear(starts)
+        subjects = [start.subject for start in starts]
+        for sequence in range(1, 31):
+            service.clock.advance(timedelta(hours=36))
+            off = [] if sequence % 2 else NEXT_CALENDAR.off
+            await asyncio.gather(
+                service.learn([NEXT_CALENDAR.model_copy(update={"off": off})], sequence),
+                *(service.touch(rng.sample(subjects, 60)) for _ in range(5)),
+                *(service.worker().ring_due() for _ in range(3)),
+            )
+        service.clock.advance(timedelta(days=60))
+        await service.catch_up()
+        expected = {
+            event_id(ApplicationAccepted.TYPE, start.subject, name)
+            for start in starts
+            for name, _ in periods(Calendars(), start)
+        }
+        rows = await pool.fetch("SELECT event_id FROM outbox")
+        assert len(rows) == len(expected)
+        assert {row["event_id"] for row in rows} == expected
+        assert await pool.fetchval("SELECT count(*) FROM alarm") == 0

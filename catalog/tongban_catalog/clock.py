@@ -118,7 +118,7 @@ class Deadline:
 
     @property
     def alarm(self) -> tuple[datetime | None, bool]:
-        """What `tongban_runtime.alarms.save` takes: an estimate rings no alarm, it waits for the calendar."""
+        """What `tongban_runtime.alarms.save` takes: an estimate rings no alarm, it waits for its calendar."""
         return (None if self.provisional else self.at, self.provisional)
 
 
@@ -155,6 +155,12 @@ def warning(
         return None
     left = max(1, ceil(limit.number / 5))
     return deadline(calendars, region, start, Limit(number=limit.number - left, unit=limit.unit), stops)
+
+
+def next_alarm(deadlines: Iterable[Deadline | None], until: datetime) -> tuple[datetime | None, bool]:
+    """The alarm of several periods: the first firm end after ``until``, and whether one of them is an estimate."""
+    alarms = [end.alarm for end in deadlines if end is not None]
+    return min((at for at, _ in alarms if at is not None and at > until), default=None), any(one for _, one in alarms)
 
 
 class _Workdays:
