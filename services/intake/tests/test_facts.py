@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 from aiokafka import TopicPartition
-from tongban_intake.facts import _MODELS, BODIES, VIEW_TOPICS, Fact, Reader, fact_of
+from tongban_intake.facts import _MODELS, VIEW_TOPICS, Fact, Reader, fact_of
+from tongban_intake.payloads import BODIES
 from tongban_runtime.outbox import MAX_BODY_BYTES
 from tongban_runtime.records import Record, Unreadable, read
 from tongban_schemas.envelope import Event, encode_body, encode_headers, from_structured

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,114 +20,7 @@ from tongban_schemas.envelope import Event, encode_body
 from tongban_schemas.events import EVENTS
 from tongban_schemas.topics import TOPICS, topics_consumed_by
 
-
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """The service item and its version."""
-
-    code: str
-    version: int
-
-
-class Body(msgspec.Struct, frozen=True, gc=False, tag_field="t"):
-    """What the view keeps of a payload. The tag is only written to our own storage."""
-
-    TYPE: ClassVar[str]
-
-
-class Submitted(Body, frozen=True, gc=False, tag="submitted"):
-    TYPE: ClassVar[str] = "cn.tongban.application.submitted.v1"
-
-    item: Item
-
-
-class Accepted(Body, frozen=True, gc=False, tag="accepted"):
-    TYPE: ClassVar[str] = "cn.tongban.application.accepted.v1"
-
-    item: Item
-
-
-class Corrected(Body, frozen=True, gc=False, tag="corrected"):
-    TYPE: ClassVar[str] = "cn.tongban.application.corrected.v1"
-
-    request: UUID
-
-
-class Withdrawn(Body, frozen=True, gc=False, tag="withdrawn"):
-    TYPE: ClassVar[str] = "cn.tongban.application.withdrawn.v1"
-
-
-class Opened(Body, frozen=True, gc=False, tag="opened"):
-    TYPE: ClassVar[str] = "cn.tongban.approval.opened.v1"
-
-    step: str
-    department: str
-
-
-class CorrectionRequested(Body, frozen=True, gc=False, tag="correction"):
-    TYPE: ClassVar[str] = "cn.tongban.approval.correction-requested.v1"
-
-    step: str
-    department: str
-    fields: tuple[str, ...]
-    message: str
-
-
-class Granted(Body, frozen=True, gc=False, tag="granted"):
-    TYPE: ClassVar[str] = "cn.tongban.approval.granted.v1"
-
-    step: str
-    department: str
-    decided_by: str
-
-
-class Refused(Body, frozen=True, gc=False, tag="refused"):
-    TYPE: ClassVar[str] = "cn.tongban.approval.refused.v1"
-
-    step: str
-    department: str
-    decided_by: str
-    reason_code: str
-    reason: str
-
-
-class Issued(Body, frozen=True, gc=False, tag="issued"):
-    TYPE: ClassVar[str] = "cn.tongban.certificate.issued.v1"
-
-    item: Item
-    kind: str
-    number: str
-    issuer: str
-    verification: str
-
-
-class Sent(Body, frozen=True, gc=False, tag="sent"):
-    TYPE: ClassVar[str] = "cn.tongban.notification.sent.v1"
-
-    notification: UUID
-    channel: str
-
-
-class Failed(Body, frozen=True, gc=False, tag="failed"):
-    TYPE: ClassVar[str] = "cn.tongban.notification.failed.v1"
-
-    notification: UUID
-    channel: str
-
-
-AnyBody = (
-    Submitted
-    | Accepted
-    | Corrected
-    | Withdrawn
-    | Opened
-    | CorrectionRequested
-    | Granted
-    | Refused
-    | Issued
-    | Sent
-    | Failed
-)
-BODIES: dict[str, type[AnyBody]] = {body.TYPE: body for body in AnyBody.__args__}
+from tongban_intake.payloads import BODIES, AnyBody
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True):
