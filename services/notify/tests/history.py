@@ -35,12 +35,37 @@ DEFINITION: JsonObject = {
             "contact_email": {"type": "string", "title": "联系邮箱", "x-personal": True},
         }
     },
+    "materials": [
+        {
+            "id": "site-plan",
+            "name": {"zh": "选址图", "en": "Site plan"},
+            "issuer": {"zh": "测绘机构", "en": "Surveyor"},
+            "asked_by": "natural-resources",
+            "obtain": [],
+        }
+    ],
     "steps": [
         {
             "id": "LAND1",
             "name": {"zh": "用地预审", "en": "Land pre-examination"},
             "department": "land",
             "decide": _OFFICER,
+            "procedures": [
+                {
+                    "id": "expert-review",
+                    "name": {"zh": "专家评审", "en": "Expert review"},
+                    "expected": {"number": 10, "unit": "WD"},
+                }
+            ],
+            "opinions": [
+                {
+                    "id": "heritage",
+                    "name": {"zh": "文物保护意见", "en": "Opinion on heritage"},
+                    "department": "heritage",
+                    "limit": {"number": 5, "unit": "WD"},
+                    "silence": "deemed",
+                }
+            ],
         },
         {
             "id": "FIRE1",

@@ -18,6 +18,7 @@ from tongban_runtime.health import Health
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
 
+from .eventful import every_news
 from .history import ADDRESS, PERSON, SEAL_KEY, SEALER, submitted, whole_case
 
 ISSUER = "http://issuer.example"
@@ -76,6 +77,18 @@ async def test_messages_come_newest_first_in_both_languages(client: httpx.AsyncC
     assert newest["language"] == "zh"
     assert newest["read_at"] is None
     assert ADDRESS not in answer.text
+
+
+async def test_the_officers_words_stand_in_the_persons_inbox(
+    client: httpx.AsyncClient, informed_pool: Pool, clock: FakeClock
+) -> None:
+    events = every_news(str(uuid4()))
+    async with informed_pool.acquire() as tx, tx.transaction():
+        await registry(Shelf(), clock).handler_of(events[0].type).function(tx, events)
+    messages = (await client.get("/v1/messages", params={"limit": 100}, headers=bearer())).json()["messages"]
+    extended = next(message for message in messages if message["about"] == "extended")
+    assert "理由：因为extended" in extended["zh"]["happened"]
+    assert not await informed_pool.fetch("SELECT FROM notification WHERE particulars::text LIKE '%因为%'")
 
 
 async def test_pages_follow_one_another_without_gap_or_repetition(client: httpx.AsyncClient, case: str) -> None:

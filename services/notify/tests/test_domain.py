@@ -2,18 +2,22 @@
 
 import random
 from datetime import timedelta
+from typing import get_args
 from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tongban_notify.domain import FACTS, RetryPolicy, owed, recipient
+from tongban_notify.domain import RetryPolicy, channels, owed, recipient
+from tongban_notify.news import FACTS, Kind
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
+from tongban_schemas.events.approvals import ApprovalOpened
 
+from .eventful import every_news
 from .history import ITEM, PERSON, SEALER, fact, submitted, whole_case
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
-HISTORY = whole_case(CASE)
+HISTORY = every_news(CASE)
 
 
 def test_the_history_holds_every_type_of_fact() -> None:
@@ -21,8 +25,15 @@ def test_the_history_holds_every_type_of_fact() -> None:
 
 
 def test_each_kind_is_owed_on_its_channels() -> None:
-    found = [(one.kind, one.channel) for one in owed(HISTORY)]
-    assert found == [
+    found = {(one.kind, one.channel) for one in owed(HISTORY)}
+    kinds = get_args(Kind)
+    assert found == {(kind, channel) for kind in kinds for channel in channels(kind)}
+    unmailed = {kind for kind in kinds if channels(kind) == ("inbox",)}
+    assert unmailed == {"granted", "granted-deemed", "clock-resumed", "opinion-lapsed", "overdue", "reopened"}
+
+
+def test_news_is_told_in_the_order_of_its_time() -> None:
+    assert [(one.kind, one.channel) for one in owed(whole_case(CASE))] == [
         ("submitted", "inbox"),
         ("submitted", "email"),
         ("accepted", "inbox"),
@@ -36,6 +47,14 @@ def test_each_kind_is_owed_on_its_channels() -> None:
         ("issued", "inbox"),
         ("issued", "email"),
     ]
+
+
+def test_first_rounds_and_corrections_are_no_news() -> None:
+    quiet = [
+        fact(CASE, "/approvals/housing", 50, ApprovalOpened(step="FIRE1", department="housing"), 90),
+        fact(CASE, "/intake", 51, ApplicationCorrected(request=UUID(int=1)), 91),
+    ]
+    assert owed([*HISTORY, *quiet]) == owed(HISTORY)
 
 
 @settings(max_examples=2000, deadline=None)

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from tongban_catalog.shelf import Shelf
+from tongban_notify import store
 from tongban_notify.domain import MODELS, owed
 from tongban_notify.handlers import registry
 from tongban_runtime.database import Pool, create_pool
@@ -14,10 +15,12 @@ from tongban_runtime.testing.injection import ARRIVALS, Effects, effects
 from tongban_schemas.envelope import Event
 
 from .conftest import MakeDatabase
+from .eventful import every_news
 from .history import ADDRESS, catalog, whole_case
 
 CASES = [str(uuid4()) for _ in range(4)]
-HISTORY = [*catalog(), *(event for case in CASES for event in whole_case(case))]
+TOLD = {case: every_news(case) for case in CASES}
+HISTORY = [*catalog(), *(event for events in TOLD.values() for event in events)]
 
 
 async def states(pool: Pool) -> dict[UUID, str]:
@@ -34,9 +37,21 @@ async def test_arrival_changes_no_effect(database: MakeDatabase, clock: FakeCloc
         await pool.close()
     assert all(found == published[0] for found in published)
     assert all(found == written[0] for found in written)
-    assert len(published[0]) == 7 * len(CASES)
-    assert set(written[0]) == {one.id for case in CASES for one in owed(whole_case(case))}
-    assert sorted(written[0].values()).count("pending") == 5 * len(CASES)
+    expected = [one for events in TOLD.values() for one in owed(events)]
+    assert len(published[0]) == sum(one.channel == "inbox" for one in expected)
+    assert set(written[0]) == {one.id for one in expected}
+    assert sorted(written[0].values()).count("pending") == sum(one.channel == "email" for one in expected)
+
+
+async def test_what_is_told_comes_back_from_the_database_as_it_was(informed_pool: Pool, clock: FakeClock) -> None:
+    case = str(uuid4())
+    events = every_news(case)
+    handler = registry(Shelf(), clock).handler_of(events[0].type)
+    async with informed_pool.acquire() as tx, tx.transaction():
+        await handler.function(tx, events)
+        due = await store.take_due(tx, Shelf(), clock.now(), 100)
+    found = {mail.notification.id: mail.notification for mail in due}
+    assert found == {one.id: one for one in owed(events) if one.channel == "email"}
 
 
 async def test_nothing_personal_is_kept_in_the_clear(informed_pool: Pool, clock: FakeClock) -> None:

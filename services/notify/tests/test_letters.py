@@ -1,5 +1,6 @@
 """Every kind of news has words in both languages, and mails are complete, escaped and repeatable."""
 
+import base64
 from dataclasses import replace
 from email import message_from_bytes
 from email.headerregistry import Address
@@ -7,41 +8,33 @@ from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
 from importlib import resources
-from uuid import UUID
 
 import pytest
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item
-from tongban_notify.domain import Kind, Notification, owed
+from tongban_notify.domain import Notification, owed
 from tongban_notify.letters import KINDS, LANGUAGES, Letters
 from tongban_notify.mail import AddressUnusableError, compose, message_id, parse_address
-from tongban_notify.names import News, tell
-from tongban_schemas.types import Language
+from tongban_notify.names import News, length, open_text, tell
+from tongban_notify.news import Kind
+from tongban_runtime.sealing import Sealer
+from tongban_schemas.types import Language, Limit, Unit
 
-from .history import DEFINITION, MORNING, whole_case
+from .eventful import every_news
+from .history import DEFINITION, MORNING, SEALER
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
 LETTERS = Letters("https://portal.example/")
 ITEM = Item.from_definition(DEFINITION)
-NOTIFICATIONS: dict[Kind, Notification] = {one.kind: one for one in owed(whole_case(CASE))}
+NOTIFICATIONS: dict[Kind, Notification] = {one.kind: one for one in owed(every_news(CASE))}
 
 
 def news(kind: Kind, department: str = "自然资源局") -> News:
     one = NOTIFICATIONS[kind]
-    return tell(
-        kind=kind,
-        application=one.application,
-        happened_at=one.happened_at,
-        step=one.step,
-        department=one.department,
-        fields=one.fields,
-        item_code=ITEM.code,
-        item=ITEM,
-        body=None
-        if one.department is None
-        else Department(one.department, "11990000000000019A", department, "Natural Resources Bureau"),
-    )
+    uscc = "11990000000000019A"
+    body = Department(one.told.department or "", uscc, department, "Natural Resources Bureau")
+    return tell(one, ITEM.code, ITEM, None if one.told.department is None else body)
 
 
 def mail(kind: Kind, language: Language, told: News | None = None, address: str = "contact@example.com") -> bytes:
@@ -119,11 +112,79 @@ def test_a_correction_names_the_fields_as_the_form_does() -> None:
     assert "Project name" in letter.en.happened
 
 
-def test_a_refusal_tells_the_remedies() -> None:
-    letter = LETTERS.write(news("refused"))
+@pytest.mark.parametrize("kind", ["refused", "not-accepted", "annulled", "revoked"])
+def test_a_decision_against_the_person_tells_the_remedies(kind: Kind) -> None:
+    letter = LETTERS.write(news(kind))
     assert "行政复议" in letter.zh.next_step
     assert "行政诉讼" in letter.zh.next_step
     assert "reconsideration" in letter.en.next_step
+
+
+@pytest.mark.parametrize(
+    ("kind", "zh", "en"),
+    [
+        ("accepted", "选址图", "Site plan"),
+        ("accepted-deemed", "第三十二条", "article 32"),
+        ("correction-noticed", "项目名称、选址图", "Project name, Site plan"),
+        ("not-accepted", "应当向Example Ecology Bureau提出", "authority is Example Ecology Bureau"),
+        ("promise-overdue", "选址图", "Site plan"),
+        ("withdrawn", "办理到此结束", "it is closed"),
+        (
+            "clock-stopped",
+            "专家评审”，预计需要10个工作日",
+            "Expert review” for “Land pre-examination”. It is expected to take 10 working days",
+        ),
+        ("clock-resumed", "继续计算", "runs on"),
+        ("extended", "延长5个工作日", "by 5 working days"),
+        ("overdue", "承诺期限", "time that it promised"),
+        ("opinion-lapsed", "“文物保护意见”未在期限内收到答复，依照规定视为同意", "counts as consent"),
+        ("granted-deemed", "依照规定视为准予", "by the rules it counts as granted"),
+        ("annulled", "重新办理", "decided anew"),
+        ("reopened", "其他环节，决定继续有效", "still stand"),
+        ("appeal-decided", "撤销原决定", "is annulled"),
+        ("revoked", "所依据的决定已被撤销", "was annulled"),
+        ("delivery-overdue", "第四十四条", "article 44"),
+    ],
+)
+def test_a_letter_tells_what_the_law_wants_told(kind: Kind, zh: str, en: str) -> None:
+    letter = LETTERS.write(news(kind))
+    assert zh in letter.zh.happened + letter.zh.next_step
+    assert en in letter.en.happened + letter.en.next_step
+
+
+@pytest.mark.parametrize(
+    "kind", ["correction-noticed", "not-accepted", "correction", "extended", "refused", "annulled", "appeal-decided"]
+)
+def test_the_officers_own_words_stand_in_the_persons_letter_alone(kind: Kind) -> None:
+    told = news(kind)
+    text = open_text(told, SEALER)
+    assert text == f"因为{kind}"
+    assert text not in repr(NOTIFICATIONS[kind])
+    letter = LETTERS.write(told, text)
+    assert text in letter.zh.happened
+    assert text in letter.en.happened
+    assert text not in LETTERS.write(told).zh.happened
+
+
+def test_words_that_do_not_open_are_left_out() -> None:
+    told = news("refused")
+    other = Sealer(base64.urlsafe_b64encode(bytes(32)).decode())
+    assert open_text(told, other) is None
+    assert open_text(news("submitted"), SEALER) is None
+    assert "办理进度页面查看理由" in LETTERS.write(told).zh.happened
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "zh", "en"),
+    [
+        (1, "WD", "1个工作日", "1 working day"),
+        (30, "ND", "30个自然日", "30 calendar days"),
+        (4, "WH", "4个工作小时", "4 working hours"),
+        (72, "NH", "72小时", "72 hours"),
+    ],
+)
+def test_a_length_of_time_is_told_in_words(number: int, unit: Unit, zh: str, en: str) -> None:
+    assert length(Limit(number=number, unit=unit)) == Text(zh, en)
 
 
 def test_time_is_told_as_it_is_in_china() -> None:
@@ -185,19 +246,9 @@ def test_names_are_escaped_in_html_and_plain_in_text() -> None:
 
 
 def test_unknown_names_are_shown_by_code_and_marked() -> None:
-    told = tell(
-        kind="granted",
-        application=UUID(CASE),
-        happened_at=MORNING,
-        step="LAND1",
-        department="natural-resources",
-        fields=(),
-        item_code=ITEM.code,
-        item=None,
-        body=None,
-    )
+    told = tell(NOTIFICATIONS["granted"], ITEM.code, None, None)
     assert not told.complete
-    assert LETTERS.write(told).zh.happened == "natural-resources已批准“LAND1”。"
+    assert LETTERS.write(told).zh.happened == "housing已批准“FIRE1”。"
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from pydantic import BaseModel, Field
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.problems import Problem
+from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime, new_app
 from tongban_schemas.types import Language
 
 from tongban_notify import store
-from tongban_notify.domain import Kind
 from tongban_notify.letters import Letters, Wording
+from tongban_notify.names import open_text
+from tongban_notify.news import Kind
 
 router = APIRouter(tags=["messages"])
 
@@ -61,7 +63,7 @@ async def messages(
         found = await store.messages(connection, request.app.state.shelf, caller.id, place, limit + 1)
     shown = found[:limit]
     return InboxPage(
-        messages=[_shown(message, letters) for message in shown],
+        messages=[_shown(message, letters, runtime.sealer) for message in shown],
         next=_cursor(shown[-1]) if len(found) > limit else None,
     )
 
@@ -84,8 +86,8 @@ def create_app(letters: Letters, shelf: Shelf) -> FastAPI:
     return app
 
 
-def _shown(message: store.Message, letters: Letters) -> InboxMessage:
-    letter = letters.write(message.news)
+def _shown(message: store.Message, letters: Letters, sealer: Sealer) -> InboxMessage:
+    letter = letters.write(message.news, open_text(message.news, sealer))
     return InboxMessage(
         id=message.id,
         application=message.application,

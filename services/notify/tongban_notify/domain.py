@@ -11,13 +11,12 @@ from typing import Literal
 from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData, event_id
-from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
-from tongban_schemas.events.approvals import ApprovalCorrectionRequested, ApprovalGranted, ApprovalRefused
-from tongban_schemas.events.certificates import CertificateIssued
+from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
 from tongban_schemas.events.notifications import Channel, NotificationFailed, NotificationSent
 from tongban_schemas.types import ItemRef, Language
 
-Kind = Literal["submitted", "accepted", "correction", "granted", "refused", "issued"]
+from tongban_notify.news import FACTS, Kind, Particulars, news_of
+
 FailureReason = Literal["no_address", "address_unreadable", "address_unusable", "refused", "gave_up"]
 """Why a message failed for good. ``refused``: the mail server said no (5xx); ``gave_up``: it never took it in time."""
 
@@ -25,25 +24,12 @@ SOURCE = "/notify"
 EMAIL_FIELD = "contact_email"
 """The personal answer that holds the address; the same in every item's form."""
 
-FACTS: tuple[type[EventData], ...] = (
-    ApplicationSubmitted,
-    ApplicationAccepted,
-    ApplicationCorrected,
-    ApprovalCorrectionRequested,
-    ApprovalGranted,
-    ApprovalRefused,
-    CertificateIssued,
-)
 MODELS = {model.TYPE: model for model in FACTS}
 
-_CHANNELS: dict[Kind, tuple[Channel, ...]] = {
-    "submitted": ("inbox", "email"),
-    "accepted": ("inbox", "email"),
-    "correction": ("inbox", "email"),
-    "granted": ("inbox",),
-    "refused": ("inbox", "email"),
-    "issued": ("inbox", "email"),
-}
+_INBOX_ONLY: frozenset[Kind] = frozenset(
+    ("granted", "granted-deemed", "clock-resumed", "opinion-lapsed", "overdue", "reopened")
+)
+"""What a person can look up but need not be called for. Everything else is mailed too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +54,7 @@ class Notification:
     cause: UUID
     correlation: UUID
     happened_at: datetime
-    step: str | None = None
-    department: str | None = None
-    fields: tuple[str, ...] = ()
+    told: Particulars
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +64,6 @@ class Owed:
     recipient: Recipient
     notifications: tuple[Notification, ...]
     traceparent: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    kind: Kind
-    step: str | None = None
-    department: str | None = None
-    fields: tuple[str, ...] = ()
 
 
 def recipient(facts: Iterable[Event]) -> Recipient | None:
@@ -116,25 +92,28 @@ def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
         return ()
     found: list[Notification] = []
     for fact in sorted(known.values(), key=lambda fact: (fact.time, fact.id)):
-        news = _news(fact.data)
+        news = news_of(fact.data)
         if news is None:
             continue
+        kind, told = news
         found.extend(
             Notification(
-                id=notification_id(fact.subject, news.kind, fact.id, channel),
+                id=notification_id(fact.subject, kind, fact.id, channel),
                 application=UUID(fact.subject),
-                kind=news.kind,
+                kind=kind,
                 channel=channel,
                 cause=fact.id,
                 correlation=fact.correlationid,
                 happened_at=fact.time,
-                step=news.step,
-                department=news.department,
-                fields=news.fields,
+                told=told,
             )
-            for channel in _CHANNELS[news.kind]
+            for channel in channels(kind)
         )
     return tuple(found)
+
+
+def channels(kind: Kind) -> tuple[Channel, ...]:
+    return ("inbox",) if kind in _INBOX_ONLY else ("inbox", "email")
 
 
 def notification_id(application: str, kind: Kind, cause: UUID, channel: Channel) -> UUID:
@@ -166,24 +145,6 @@ def ended(
         traceparent=traceparent,
         data=data,
     )
-
-
-def _news(data: EventData) -> _News | None:
-    match data:
-        case ApplicationSubmitted():
-            return _News("submitted")
-        case ApplicationAccepted():
-            return _News("accepted")
-        case ApprovalCorrectionRequested():
-            return _News("correction", data.step, data.department, tuple(data.fields))
-        case ApprovalGranted():
-            return _News("granted", data.step, data.department)
-        case ApprovalRefused():
-            return _News("refused", data.step, data.department)
-        case CertificateIssued():
-            return _News("issued", department=data.issuer)
-        case _:
-            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event
 
 from tongban_notify import store
-from tongban_notify.domain import FACTS, MODELS, Owed, ended, owed, recipient
+from tongban_notify.domain import MODELS, Owed, ended, owed, recipient
+from tongban_notify.news import FACTS
 
 
 async def on_case(tx: Tx, events: Sequence[Event], *, clock: Clock) -> Outcome:

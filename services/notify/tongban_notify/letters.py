@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from tongban_catalog.form import Text
 from tongban_schemas.types import Language
 
-from tongban_notify.domain import Kind
 from tongban_notify.names import News
+from tongban_notify.news import Kind
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -39,6 +39,8 @@ _LABELS: dict[str, Text] = {
     "step": Text("办理环节", "Step"),
     "department": Text("办理部门", "Department"),
     "at": Text("时间", "Time"),
+    "case_number": Text("办件编号", "Case number"),
+    "certificate_number": Text("证照编号", "Certificate number"),
     "application": Text("申请编号", "Application number"),
 }
 
@@ -87,10 +89,11 @@ class Letters:
         self._plain = environment.get_template("mail.txt")
         self._html = environment.get_template("mail.html")
 
-    def write(self, news: News) -> Letter:
+    def write(self, news: News, text: str | None = None) -> Letter:
+        """``text``: the officer's own words, opened, for the person alone; without it the letter leads to the status page."""
         return Letter(
-            zh=self._wording(news, "zh"),
-            en=self._wording(news, "en"),
+            zh=self._wording(news, "zh", text),
+            en=self._wording(news, "en", text),
             link=f"{self._public_url}/applications/{news.application}",
         )
 
@@ -102,13 +105,19 @@ class Letters:
         """The HTML part of a mail; every value is escaped."""
         return self._html.render(wordings=letter.ordered(language), link=letter.link)
 
-    def _wording(self, news: News, language: Language) -> Wording:
-        values: dict[str, str | list[str]] = {
+    def _wording(self, news: News, language: Language, text: str | None) -> Wording:
+        values: dict[str, str | list[str] | None] = {
             "item": getattr(news.item, language),
             "certificate": getattr(news.certificate, language),
             "step": getattr(news.step, language),
             "department": getattr(news.department, language),
-            "fields": [getattr(field, language) for field in news.fields],
+            "fields": [getattr(name, language) for name in (*news.fields, *news.materials)],
+            "procedure": getattr(news.procedure, language),
+            "opinion": getattr(news.opinion, language),
+            "limit": getattr(news.limit, language),
+            "authority": news.told.authority,
+            "outcome": news.told.outcome,
+            "text": text,
         }
         template = self._texts[news.kind, language]
         return Wording(
@@ -130,6 +139,7 @@ def _details(news: News, language: Language) -> tuple[tuple[str, str], ...]:
         "item": getattr(news.item, language),
         "step": getattr(news.step, language),
         "department": getattr(news.department, language),
+        "certificate_number" if news.kind == "revoked" else "case_number": news.told.number,
         "at": _local_time(news, language),
         "application": str(news.application),
     }

@@ -30,6 +30,7 @@ from tongban_notify import store
 from tongban_notify.domain import EMAIL_FIELD, RetryPolicy, ended
 from tongban_notify.letters import Letters
 from tongban_notify.mail import AddressUnusableError, compose, parse_address
+from tongban_notify.names import open_text
 from tongban_notify.smtp import Connection, HandOver, MailServer, Postponed, Taken, Undeliverable
 
 _POLL_SECONDS = 0.2
@@ -186,7 +187,7 @@ class Sender:
     def _compose(self, mail: store.Due, recipient: str) -> bytes:
         return compose(
             notification=mail.notification.id,
-            letter=self._letters.write(mail.news),
+            letter=self._letters.write(mail.news, open_text(mail.news, self._sealer)),
             letters=self._letters,
             language=mail.language,
             sender=self._from,

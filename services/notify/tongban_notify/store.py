@@ -1,6 +1,5 @@
 """Every statement of notify. Functions take the caller's transaction and never commit."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from tongban_schemas.types import ItemRef, Language
 
 from tongban_notify.domain import FailureReason, Notification, Owed, final_event_id
 from tongban_notify.names import News, tell
+from tongban_notify.news import Particulars
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,16 @@ async def add(tx: Tx, cases: Sequence[Owed], now: datetime) -> set[UUID]:
     ]
     fresh = await tx.fetch(
         """
-        INSERT INTO notification (id, application, person, kind, channel, cause, correlation_id, traceparent, step,
-            department, fields, happened_at, final_event, state, finished_at, created_at, due_at)
-        SELECT id, application, person, kind, channel, cause, correlation, trace, step, department,
-            ARRAY(SELECT jsonb_array_elements_text(fields::jsonb)), happened_at, final_event,
+        INSERT INTO notification (id, application, person, kind, channel, cause, correlation_id, traceparent, department,
+            particulars, happened_at, final_event, state, finished_at, created_at, due_at)
+        SELECT id, application, person, kind, channel, cause, correlation, trace, department, particulars, happened_at,
+            final_event,
             CASE WHEN final_event IS NULL THEN 'pending' ELSE 'sent' END,
-            CASE WHEN final_event IS NULL THEN NULL ELSE $14::timestamptz END, $14, $14
+            CASE WHEN final_event IS NULL THEN NULL ELSE $13::timestamptz END, $13, $13
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[],
-            $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::uuid[])
-            AS t(id, application, person, kind, channel, cause, correlation, trace, step, department, fields,
-                happened_at, final_event)
+            $9::text[], $10::json[], $11::timestamptz[], $12::uuid[])
+            AS t(id, application, person, kind, channel, cause, correlation, trace, department, particulars, happened_at,
+                final_event)
         ON CONFLICT DO NOTHING RETURNING id
         """,
         [notification.id for _, notification in rows],
@@ -99,9 +99,8 @@ async def add(tx: Tx, cases: Sequence[Owed], now: datetime) -> set[UUID]:
         [notification.cause for _, notification in rows],
         [notification.correlation for _, notification in rows],
         [case.traceparent for case, _ in rows],
-        [notification.step for _, notification in rows],
-        [notification.department for _, notification in rows],
-        [json.dumps(notification.fields) for _, notification in rows],
+        [notification.told.department for _, notification in rows],
+        [notification.told.model_dump_json(exclude_defaults=True) for _, notification in rows],
         [notification.happened_at for _, notification in rows],
         final,
         now,
@@ -120,18 +119,7 @@ async def take_due(tx: Tx, shelf: Shelf, now: datetime, limit: int) -> list[Due]
         return []
     return [
         Due(
-            notification=Notification(
-                id=row["id"],
-                application=row["application"],
-                kind=row["kind"],
-                channel=row["channel"],
-                cause=row["cause"],
-                correlation=row["correlation_id"],
-                happened_at=row["happened_at"],
-                step=row["step"],
-                department=row["department"],
-                fields=tuple(row["fields"]),
-            ),
+            notification=_notification(row),
             news=news,
             language=row["language"],
             sealed_email=row["sealed_email"],
@@ -216,16 +204,19 @@ async def _news(tx: Tx, shelf: Shelf, rows: Sequence[Any]) -> list[News]:
     items = await shelf.items(tx, refs)
     departments = await shelf.departments(tx)
     return [
-        tell(
-            kind=row["kind"],
-            application=row["application"],
-            happened_at=row["happened_at"],
-            step=row["step"],
-            department=row["department"],
-            fields=tuple(row["fields"]),
-            item_code=ref.code,
-            item=items.get(ref),
-            body=departments.get(row["department"]),
-        )
+        tell(_notification(row), ref.code, items.get(ref), departments.get(row["department"]))
         for row, ref in zip(rows, refs, strict=True)
     ]
+
+
+def _notification(row: Any) -> Notification:
+    return Notification(
+        id=row["id"],
+        application=row["application"],
+        kind=row["kind"],
+        channel=row["channel"],
+        cause=row["cause"],
+        correlation=row["correlation_id"],
+        happened_at=row["happened_at"],
+        told=Particulars.model_validate_json(row["particulars"]),
+    )

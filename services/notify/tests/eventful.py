@@ -1,0 +1,134 @@
+"""A case with every kind of news that there is, and with officers' words that open."""
+
+from uuid import UUID
+
+from tongban_schemas.envelope import Event, EventData
+from tongban_schemas.events.applications import (
+    NON_ACCEPTANCE_FIELD,
+    NOTICE_FIELD,
+    ApplicationAccepted,
+    ApplicationCorrectionNoticed,
+    ApplicationNotAccepted,
+    ApplicationPromiseOverdue,
+    ApplicationWithdrawn,
+)
+from tongban_schemas.events.approvals import (
+    ApprovalAnnulled,
+    ApprovalAppealDecided,
+    ApprovalClockResumed,
+    ApprovalClockStopped,
+    ApprovalCorrectionRequested,
+    ApprovalExtended,
+    ApprovalGranted,
+    ApprovalOpened,
+    ApprovalOpinionLapsed,
+    ApprovalOverdue,
+    ApprovalRefused,
+    annulment_field,
+    appeal_decision_field,
+    correction_field,
+    extension_field,
+    refusal_field,
+)
+from tongban_schemas.events.certificates import CertificateDeliveryOverdue, CertificateRevoked
+from tongban_schemas.types import Limit
+
+from .history import ITEM, MORNING, SEALER, fact, whole_case
+
+OFFICER = UUID(int=0xF1)
+OTHER = UUID(int=0xF2)
+_KIND = "11990000000000019A001"
+_LAND, _BODY = "LAND1", "natural-resources"
+
+
+def every_news(subject: str) -> list[Event]:
+    """`whole_case`, and before its end everything else that a person can be told. Minutes are unique."""
+
+    def sealed(field: str, kind: str) -> str:
+        return SEALER.seal(subject, field, f"因为{kind}")
+
+    intake: list[EventData] = [
+        ApplicationAccepted(item=ITEM, promised=["site-plan"]),
+        ApplicationAccepted(item=ITEM, deemed=True),
+        ApplicationCorrectionNoticed(
+            department=_BODY,
+            fields=["project_name"],
+            materials=["site-plan"],
+            message=sealed(f"{NOTICE_FIELD}/2", "correction-noticed"),
+        ),
+        ApplicationNotAccepted(
+            department=_BODY,
+            reason_code="not-competent",
+            reason=sealed(NON_ACCEPTANCE_FIELD, "not-accepted"),
+            right_authority="Example Ecology Bureau",
+        ),
+        ApplicationPromiseOverdue(materials=["site-plan"]),
+        ApplicationWithdrawn(),
+    ]
+    approvals: list[EventData] = [
+        ApprovalCorrectionRequested(
+            step=_LAND,
+            department=_BODY,
+            fields=["project_name"],
+            message=sealed(correction_field(_LAND), "correction"),
+        ),
+        ApprovalClockStopped(
+            step=_LAND,
+            department=_BODY,
+            procedure="expert-review",
+            expected=Limit(number=10, unit="WD"),
+            officer=OFFICER,
+        ),
+        ApprovalClockResumed(step=_LAND, department=_BODY, stop=OTHER, officer=OFFICER),
+        ApprovalExtended(
+            step=_LAND,
+            department=_BODY,
+            by=Limit(number=5, unit="WD"),
+            reason=sealed(extension_field(_LAND), "extended"),
+            officer=OFFICER,
+        ),
+        ApprovalOverdue(step=_LAND, department=_BODY, limit="promised", due=MORNING),
+        ApprovalOpinionLapsed(
+            step=_LAND, department=_BODY, opinion="heritage", request=OTHER, asked="heritage", silence="deemed"
+        ),
+        ApprovalGranted(step=_LAND, department=_BODY, decided_by="rule", deemed=True),
+        ApprovalRefused(
+            step=_LAND,
+            department=_BODY,
+            decided_by="officer",
+            reason_code="not-met",
+            reason=sealed(refusal_field(_LAND), "refused"),
+        ),
+        ApprovalAnnulled(
+            step=_LAND,
+            department=_BODY,
+            decision=OTHER,
+            reopen=True,
+            reason_code="mistake",
+            reason=sealed(annulment_field(_LAND), "annulled"),
+            officer=OFFICER,
+        ),
+        ApprovalOpened(step=_LAND, department=_BODY, round=2, because=OTHER),
+        ApprovalAppealDecided(
+            step=_LAND,
+            department=_BODY,
+            appeal=OTHER,
+            outcome="annulled",
+            text=sealed(appeal_decision_field(_LAND), "appeal-decided"),
+            officer=OFFICER,
+        ),
+    ]
+    issuer = "administrative-approval"
+    certificates: list[EventData] = [
+        CertificateRevoked(number="1.2.156.3005.2.1", issuer=issuer, cause="annulled", because=OTHER),
+        CertificateDeliveryOverdue(item=ITEM, kind=_KIND, issuer=issuer, due=MORNING),
+    ]
+    told = [
+        *(("/intake", data) for data in intake),
+        *((f"/approvals/{_BODY}", data) for data in approvals),
+        *((f"/certificates/{issuer}", data) for data in certificates),
+    ]
+    return [
+        *whole_case(subject),
+        *(fact(subject, source, 10 + number, data, 100 + number) for number, (source, data) in enumerate(told)),
+    ]
