@@ -164,12 +164,22 @@ def test_annulment_by_another_department_than_the_steps_own_counts_for_nothing()
 
 
 def test_certificate_waits_for_everything_that_its_decisions_rest_on() -> None:
-    correction = fact(ApplicationCorrected(request=CASE, answers={"company_name": "甲"}), 5, sequence=2)
+    correction = fact(ApplicationCorrected(request=CASE, answers={"unrelated": "甲"}), 5, sequence=2)
     events = complete()
     step = events[-1].data.step if isinstance(events[-1].data, ApprovalGranted) else ""
     told = [*events, *again(step, 210, None, rests_on=[correction.id])]
     assert due(told) is None
     assert due([*told, correction]) is not None
+
+
+def test_correction_that_a_decision_overlooked_takes_the_certificate_back() -> None:
+    events = complete()
+    first = due(events)
+    step = next(step for step in ITEM.flow(ANSWERS).steps if step.inputs)
+    correction = fact(ApplicationCorrected(request=CASE, answers={min(step.inputs): "甲"}), 150, sequence=2)
+    assert first is not None
+    assert due([*events, correction]) is None
+    assert undone_by([*events, correction], first) == correction.id
 
 
 def test_application_that_was_not_accepted_has_no_certificate() -> None:

@@ -35,12 +35,12 @@ class _Touched:
 
 
 class CertificateHandlers:
-    """The handlers and what they share. ``issuers`` are the issuing bodies that this deployment serves."""
+    """The handlers and what they share. ``issuers``: the issuing bodies that this deployment serves; None: all."""
 
-    def __init__(self, shelf: Shelf, clock: Clock, issuers: Collection[str]) -> None:
+    def __init__(self, shelf: Shelf, clock: Clock, issuers: Collection[str] | None) -> None:
         self._shelf = shelf
         self._clock = clock
-        self._issuers = frozenset(issuers)
+        self._issuers = None if issuers is None else frozenset(issuers)
 
     def registry(self) -> Registry:
         registry = Registry()
@@ -87,10 +87,10 @@ class CertificateHandlers:
             [
                 (case, judgement.due.issuer)
                 for case, _, _, judgement in judged
-                if judgement.due is not None and judgement.due.issuer in self._issuers
+                if judgement.due is not None and self._serves(judgement.due.issuer)
             ],
         )
-        served = self._issuers & departments.keys()
+        served = {name for name in departments if self._serves(name)}
         touched = {
             UUID(case.subject): _Touched(
                 case,
@@ -108,6 +108,9 @@ class CertificateHandlers:
         await self._add(tx, fresh, rows, {name: body.uscc for name, body in departments.items()})
         watched = await store.latest_editions(tx, rows.keys() | fresh.keys())
         await delivery.watch(tx, self._shelf, watched.values(), items, departments, until)
+
+    def _serves(self, issuer: str) -> bool:
+        return self._issuers is None or issuer in self._issuers
 
     async def _revoke(
         self, tx: Tx, rows: Mapping[UUID, CertificateRow], touched: Mapping[UUID, _Touched], now: datetime

@@ -14,8 +14,10 @@ class CertificatesSettings(RuntimeSettings):
         description="Address of this service that the QR codes lead to, no slash at the end.",
     )
     signing_dir: Path = Field(description="Folder with ca.pem, signer.pem and signer.key.")
-    certificates_issuers: Annotated[frozenset[str], NoDecode] = Field(
-        default=frozenset({"administrative-approval"}), description="Issuing bodies (department ids), with commas."
+    certificates_issuers: Annotated[frozenset[str] | None, NoDecode] = Field(
+        default=None,
+        description="Issuing bodies (department ids), with commas; all, when it is not set. "
+        "Two deployments never serve the same body.",
     )
     issue_batch: int = Field(default=4, ge=1, le=200, description="Certificates that one transaction issues at most.")
     issue_parallel: int = Field(default=1, ge=1, description="Certificates that are drawn and signed at once.")
