@@ -1,6 +1,8 @@
 """The handlers on a real database: what they publish and lay on the desk does not depend on how events arrive."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 from tongban_approvals.domain import History, react
@@ -22,11 +24,14 @@ from .samples import (
     asked,
     chain,
     corrected,
+    days,
     granted,
+    item,
     new_subject,
     opened,
     published,
     refused,
+    step,
     submitted,
     withdrawn,
 )
@@ -61,6 +66,33 @@ async def test_effects_do_not_depend_on_arrival(
     rows = await deployment.pool.fetch("SELECT step, state, count(*) FROM task GROUP BY 1, 2")
     assert [tuple(row) for row in rows] == [("KG", "open", len(subjects))]
     assert await deployment.pool.fetchval("SELECT count(*) FROM waiting_case") == 0
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+async def test_what_time_made_true_does_not_depend_on_arrival(
+    arrival: Arrival, deploy: MakeDeployment, pools: Callable[[], Awaitable[Pool]]
+) -> None:
+    timed = item(
+        [
+            step("AA", limit={"promised": days(3), "legal": days(5)}, silence={"at": "legal", "then": "grant"}),
+            step("BB", needs=["AA"], limit={"legal": days(5)}),
+        ]
+    )
+    subjects = [f"01994f00-0000-7000-8000-{number:012}" for number in range(6)]
+    history = [event for subject in subjects for event in applied(subject, timed, {})]
+    history.insert(len(history) // 2, published(timed))
+    found = []
+    for way in (arrival, "in-order"):
+        deployment = await deploy(ECOLOGY, await pools())
+        deployment.clock.advance(timedelta(days=90))
+        await effects(deployment.pool, deployment.registry, history, way, deployment.clock, seed=7)
+        rows = await deployment.pool.fetch("SELECT event_id, type, time FROM outbox WHERE type !~ 'opened'")
+        found.append({tuple(row) for row in rows})
+        await deployment.move(deployment.clock.now() + timedelta(days=90))
+        said = [verb for verb, _, _ in await deployment.said()]
+        assert Counter(said) == {"opened": 12, "granted": 6, "due-soon": 18, "overdue": 18}
+    assert found[0] == found[1]
+    assert len(found[0]) == 6 * 7
 
 
 async def test_a_chain_of_rules_is_one_transaction_in_order(deploy: MakeDeployment) -> None:

@@ -207,7 +207,13 @@ async def test_the_head_extends_once_before_the_limit_ends(deploy: MakeDeploymen
         ("legal", "2026-04-13T16:00:00Z", True),
     ]
     await deployment.move(_at(4, 14))
-    assert (await _times(deployment, *WARNED))[-1] == ("overdue", "legal", _at(4, 13))
+    assert await _times(deployment, *WARNED) == [
+        *ALL_WARNINGS[:2],
+        ("due-soon", "promised", _at(3, 20)),
+        ("overdue", "promised", _at(3, 23)),
+        ("due-soon", "legal", _at(4, 3)),
+        ("overdue", "legal", _at(4, 13)),
+    ]
 
 
 async def test_no_extension_after_the_limit_or_where_none_is_declared(deploy: MakeDeployment) -> None:

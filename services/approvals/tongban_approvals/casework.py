@@ -73,6 +73,7 @@ class Play:
     known: list[Event]
     history: History
     said: list[Event] = field(default_factory=list)
+    ahead: list[Moment] = field(default_factory=list)
 
     @classmethod
     def of(cls, case: Case, item: Item) -> "Play":
@@ -143,29 +144,33 @@ class Casework:
 
     def due_now(self, play: Play, around: Surroundings, now: datetime) -> Moment | None:
         """The first thing that time has made true and nobody said yet."""
-        ahead = moments(play.history, play.item, around.almanac, self.departments, play.subject)
-        return next((one for one in ahead if one.at is not None and one.at <= now and not one.provisional), None)
+        play.ahead = moments(play.history, play.item, around.almanac, self.departments, play.subject)
+        return next((one for one in play.ahead if one.at is not None and one.at <= now and not one.provisional), None)
 
     def _move_on(self, play: Play, around: Surroundings, now: datetime) -> None:
+        """Says what time made true and what follows, each at its instant, then what the facts call for now."""
+        settled = False
         while True:
             moment = self.due_now(play, around, now)
+            if moment is None and settled:
+                return
             at = now if moment is None or moment.at is None else moment.at
             if moment is not None:
                 play.say([self._spoken(play, around, moment, at)])
-                if moment.rank < 2:
-                    continue
-            moves = react(play.history, play.item, self.departments, play.subject)
-            if moves:
-                play.say([self._made(play, around, move, at) for move in moves])
-            elif moment is None:
-                return
+            if moment is None or moment.rank >= 2:
+                moves = react(play.history, play.item, self.departments, play.subject)
+                if moves:
+                    play.say([self._made(play, around, move, at) for move in moves])
+                elif moment is None:
+                    return
+            settled = moment is None
 
     def _spoken(self, play: Play, around: Surroundings, moment: Moment, at: datetime) -> Event:
         if moment.move is not None:
             return self._made(play, around, moment.move, at)
-        assert moment.data is not None
+        assert moment.make is not None
         source = source_of(moment.department)
-        return facts.derive(play.case.cause, moment.data, *moment.discriminators, source=source, time=at)
+        return facts.derive(play.case.cause, moment.make(), *moment.discriminators, source=source, time=at)
 
     def _made(self, play: Play, around: Surroundings, move: Move, at: datetime) -> Event:
         step, department = move.step, move.department
@@ -235,9 +240,8 @@ class Casework:
             own = tasks(application, play.history, play.item, self.departments, almanac)
             desk += [(task, play.case.cause.traceparent) for task in own]
             asked += opinion_tasks(application, play.history, play.item, self.departments, almanac)
-            ahead = moments(play.history, play.item, almanac, self.departments, play.subject)
-            sure = (one.at for one in ahead if one.at is not None and not one.provisional)
-            rings[application] = (next(sure, None), any(one.provisional for one in ahead))
+            sure = (one.at for one in play.ahead if one.at is not None and not one.provisional)
+            rings[application] = (next(sure, None), any(one.provisional for one in play.ahead))
         await store.save_tasks(tx, desk)
         await store.save_opinions(tx, asked)
         await alarms.save(tx, rings)

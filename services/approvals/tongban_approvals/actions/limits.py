@@ -47,7 +47,7 @@ async def start_procedure(
             "special-procedure",
             desk.task.department,
             step,
-            (desk.task.round - 1) * 10 + count,
+            count,
             procedure=procedure,
             expected=declared.expected.model_dump(),
         ),

@@ -15,7 +15,10 @@ router = APIRouter(prefix="/v1/cases", tags=["limits"])
 async def get_joint(request: Request, caller: Officer, application: UUID) -> JointLimit:
     """The joint limit. 404 for anyone but the lead, 409 when none runs."""
     casework = casework_of(request)
-    async with request.app.state.runtime.pool.acquire() as tx, tx.transaction(isolation="repeatable_read"):
+    async with (
+        request.app.state.runtime.pool.acquire() as tx,
+        tx.transaction(isolation="repeatable_read", readonly=True),
+    ):
         due = await limits.joint_of(tx, casework, caller, application)
     return JointLimit(application=application, lead=due.department, **limit_of(due))
 

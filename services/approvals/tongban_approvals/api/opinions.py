@@ -57,7 +57,10 @@ async def get_opinion(
 ) -> OpinionDetail:
     """One request with the answers of its case; personal ones are opened while it waits for an answer."""
     casework = casework_of(request)
-    async with request.app.state.runtime.pool.acquire() as tx, tx.transaction(isolation="repeatable_read"):
+    async with (
+        request.app.state.runtime.pool.acquire() as tx,
+        tx.transaction(isolation="repeatable_read", readonly=True),
+    ):
         asked, case = await opinions.find(tx, casework, caller, application, step, opinion)
     told = opinions.request_of(case, asked)
     return OpinionDetail(

@@ -54,7 +54,10 @@ async def list_tasks(
 async def get_task(request: Request, caller: Officer, application: UUID, step: StepId) -> TaskDetail:
     """One task with the answers of its case, personal ones opened, and what was decided before."""
     casework = casework_of(request)
-    async with request.app.state.runtime.pool.acquire() as tx, tx.transaction(isolation="repeatable_read"):
+    async with (
+        request.app.state.runtime.pool.acquire() as tx,
+        tx.transaction(isolation="repeatable_read", readonly=True),
+    ):
         desk = await look(tx, casework, caller, application, step)
     return detail(desk, desk.around.bodies)
 

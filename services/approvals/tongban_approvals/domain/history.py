@@ -21,9 +21,9 @@ from tongban_schemas.events.applications import (
     ApplicationSupplemented,
     ApplicationWithdrawn,
 )
-from tongban_schemas.types import ItemRef, JsonObject, Limit
+from tongban_schemas.types import ItemRef, JsonObject
 
-from tongban_approvals.domain.steps import Appeal, CorrectionRound, OpinionRequest, SpecialProcedure, Steps
+from tongban_approvals.domain.steps import Appeal, CorrectionRound, Extension, OpinionRequest, SpecialProcedure, Steps
 
 MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in (*applications.EVENTS, *approvals.EVENTS)}
 """The facts that decide."""
@@ -39,7 +39,7 @@ def item_of(facts: Iterable[Event]) -> ItemRef | None:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the facts come to. Per-step mappings speak of the step's current round, but ``corrections``: of all."""
+    """What the facts come to. Per-step mappings speak of the step's current round; ``corrections`` and ``procedures`` of all."""
 
     submitted_at: datetime | None
     accepted_at: datetime | None
@@ -56,7 +56,7 @@ class History:
     concurring: Mapping[str, tuple[UUID, ...]] = field(repr=False)
     procedures: Mapping[str, Sequence[SpecialProcedure]] = field(repr=False)
     opinions: Mapping[str, Sequence[OpinionRequest]] = field(repr=False)
-    extensions: Mapping[str | None, Limit] = field(repr=False)
+    extensions: Mapping[str | None, Extension] = field(repr=False)
     appeals: Sequence[Appeal] = field(repr=False)
     rejected: Mapping[str, int] = field(repr=False)
     ids: frozenset[UUID] = field(repr=False)
@@ -101,7 +101,9 @@ class History:
         return next(waiting, None)
 
     def open_procedures(self, step: str) -> list[SpecialProcedure]:
-        return [one for one in self.procedures.get(step, ()) if one.resumed_at is None]
+        """Those of this round that have not ended."""
+        current = self.round_of(step)
+        return [one for one in self.procedures.get(step, ()) if one.round == current and one.resumed_at is None]
 
     def pending_opinions(self, step: str) -> list[OpinionRequest]:
         return [one for one in self.opinions.get(step, ()) if one.pending]

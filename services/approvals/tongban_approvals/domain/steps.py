@@ -53,11 +53,20 @@ class SpecialProcedure:
     """A special procedure, open while ``resumed_at`` is None. ``id`` is the id of the stop."""
 
     id: UUID
+    round: int
     procedure: str
     expected: Limit
     at: datetime
     officer: UUID
     resumed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """By how much a limit was extended, and when."""
+
+    by: Limit
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class Steps:
         self.opened: dict[str, Event] = {}
         self.corrections: dict[str, list[CorrectionRound]] = {}
         self.concurring: dict[str, list[UUID]] = {}
-        self.extensions: dict[str | None, Limit] = {}
+        self.extensions: dict[str | None, Extension] = {}
         self.rejected: dict[str, int] = {}
 
     def add(self, fact: Event) -> None:
@@ -125,14 +134,15 @@ class Steps:
                     self._given.setdefault(data.request, fact)
             case ApprovalExtended(step=None) as data:
                 if self._item.joint is not None and self._is_lead(fact, data.department):
-                    self.extensions.setdefault(None, data.by)
-            case ApprovalOpened() | ApprovalConcurred() | ApprovalClockStopped() | ApprovalExtended() as data:
+                    self.extensions.setdefault(None, Extension(data.by, fact.time))
+            case ApprovalOpened() | ApprovalConcurred() | ApprovalExtended() as data:
                 step = data.step or ""
                 if self._by_right(fact, step, data.department) and data.round == self._rounds.get(step):
                     self._add_of_round(fact)
             case (
                 ApprovalCorrectionRequested()
                 | ApprovalNoticeRejected()
+                | ApprovalClockStopped()
                 | ApprovalClockResumed()
                 | ApprovalOpinionRequested()
                 | ApprovalOpinionLapsed()
@@ -151,10 +161,8 @@ class Steps:
                 officers = self.concurring.setdefault(data.step, [])
                 if data.officer not in officers:
                     officers.append(data.officer)
-            case ApprovalClockStopped() as data:
-                self._stops.setdefault(data.step, []).append(fact)
             case ApprovalExtended() as data:
-                self.extensions.setdefault(data.step, data.by)
+                self.extensions.setdefault(data.step, Extension(data.by, fact.time))
 
     def _add_of_step(self, fact: Event) -> None:
         match fact.data:
@@ -172,6 +180,8 @@ class Steps:
                 )
             case ApprovalNoticeRejected() as data:
                 self.rejected[data.step] = self.rejected.get(data.step, 0) + 1
+            case ApprovalClockStopped() as data:
+                self._stops.setdefault(data.step, []).append(fact)
             case ApprovalClockResumed() as data:
                 self._resumed.setdefault(data.stop, fact.time)
             case ApprovalOpinionRequested() as data:
@@ -186,7 +196,13 @@ class Steps:
         return {
             step: [
                 SpecialProcedure(
-                    fact.id, data.procedure, data.expected, fact.time, data.officer, self._resumed.get(fact.id)
+                    id=fact.id,
+                    round=data.round,
+                    procedure=data.procedure,
+                    expected=data.expected,
+                    at=fact.time,
+                    officer=data.officer,
+                    resumed_at=self._resumed.get(fact.id),
                 )
                 for fact in facts
                 if isinstance(data := fact.data, ApprovalClockStopped)

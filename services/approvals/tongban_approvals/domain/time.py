@@ -5,13 +5,15 @@ and the limit alone, so it is said once. Sources: Administrative Licensing Law a
 department's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
-from tongban_catalog.clock import NATION, Calendars, Deadline, Stop, deadline, midnight, warning
+from tongban_catalog.clock import NATION, Calendars, Deadline, Stop, china_day, deadline, midnight, warning
 from tongban_catalog.item import Item, all_granted, applicable_steps
 from tongban_catalog.parts import NoDepartmentError, Step
 from tongban_schemas.envelope import EventData, event_id
@@ -26,7 +28,7 @@ from tongban_schemas.types import Limit
 
 from tongban_approvals.domain.history import History, decides
 from tongban_approvals.domain.react import Move, grounds
-from tongban_approvals.domain.steps import OpinionRequest
+from tongban_approvals.domain.steps import Extension, OpinionRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ class Almanac:
     def region(self, item: Item, department: str) -> str:
         return self.regions.get(department) or item.region or NATION
 
-    def end(self, item: Item, department: str, start: datetime, limit: Limit, stops: Iterable[Stop] = ()) -> Deadline:
-        return deadline(self.calendars, self.region(item, department), start, limit, tuple(stops))
+    def end(self, item: Item, department: str, start: datetime, limit: Limit) -> Deadline:
+        """The end of a period that nothing stops."""
+        return _period(self.calendars, self.region(item, department), start, limit, ())[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +57,32 @@ class Due:
     round: int
     end: Deadline
     warn: Deadline | None
-    extended: bool
+    extended_at: datetime | None
+
+    @property
+    def extended(self) -> bool:
+        return self.extended_at is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
     """Something that time makes true. ``at``: when; None while a stop is open or the calendar is not known.
 
-    Either ``data`` is to be said by ``department``, or ``move`` to be made. ``provisional``: the calendar of that year is
+    Either `said` is to be said by ``department``, or ``move`` to be made. ``provisional``: the calendar of that year is
     not published, so it does not come true yet.
     """
 
     at: datetime | None
     rank: int
     department: str
+    type: str
+    discriminators: tuple[str, ...]
     provisional: bool = False
-    data: EventData | None = None
-    discriminators: tuple[str, ...] = ()
+    make: Callable[[], EventData] | None = None
     move: Move | None = None
 
     def event_id(self, subject: str) -> UUID:
-        if self.move is not None:
-            return event_id(ApprovalGranted.TYPE, subject, *self.move.discriminators)
-        assert self.data is not None
-        return event_id(self.data.TYPE, subject, *self.discriminators)
+        return event_id(self.type, subject, *self.discriminators)
 
 
 def dues(history: History, item: Item, almanac: Almanac, departments: AbstractSet[str]) -> list[Due]:
@@ -108,28 +113,42 @@ def _due(
     department: str,
     kind: LimitKind,
     limit: Limit,
-    more: Limit | None,
+    more: Extension | None,
 ) -> Due:
     stops = tuple(stops_of(history, step.id))
     start = clock_start(history, step)
-    end, warn = _ends(almanac, almanac.region(item, department), start, limit, more, stops)
-    return Due(step.id, department, kind, history.round_of(step.id), end, warn, more is not None)
+    end, warn = _ends(almanac, almanac.region(item, department), start, limit, more.by if more else None, stops)
+    return Due(step.id, department, kind, history.round_of(step.id), end, warn, more.at if more else None)
 
 
 def _ends(
     almanac: Almanac, region: str, start: datetime, limit: Limit, more: Limit | None, stops: tuple[Stop, ...]
 ) -> tuple[Deadline, Deadline | None]:
     """The end and the warning of a limit, with its extension; one in another unit runs on from the first one's end."""
-    calendars = almanac.calendars
     if more is not None and more.unit == limit.unit:
         limit, more = Limit(number=limit.number + more.number, unit=limit.unit), None
-    end = deadline(calendars, region, start, limit, stops)
-    if more is not None:
-        if end.at is None:
-            return end, None
-        start, limit = end.at - timedelta(microseconds=1), more
-        end = deadline(calendars, region, start, limit, stops)
-    return end, warning(calendars, region, start, limit, stops)
+    end, warn = _period(almanac.calendars, region, start, limit, stops)
+    if more is None or end.at is None:
+        return end, warn
+    return _period(almanac.calendars, region, end.at - timedelta(microseconds=1), more, stops)
+
+
+Period = tuple[Deadline, Deadline | None]
+_KEPT = 20_000
+_PERIODS: WeakKeyDictionary[Calendars, dict[tuple[str, date, Limit], Period]] = WeakKeyDictionary()
+"""Periods in days that nothing stops, by region, first day and limit: thousands of cases share them."""
+
+
+def _period(calendars: Calendars, region: str, start: datetime, limit: Limit, stops: tuple[Stop, ...]) -> Period:
+    if stops or limit.unit not in ("WD", "ND"):
+        return deadline(calendars, region, start, limit, stops), warning(calendars, region, start, limit, stops)
+    known = _PERIODS.setdefault(calendars, {})
+    key = region, china_day(start), limit
+    if key not in known:
+        if len(known) >= _KEPT:
+            known.clear()
+        known[key] = deadline(calendars, region, start, limit), warning(calendars, region, start, limit)
+    return known[key]
 
 
 def clock_start(history: History, step: Step) -> datetime:
@@ -143,12 +162,18 @@ def clock_start(history: History, step: Step) -> datetime:
 
 def stops_of(history: History, step: str) -> Iterator[Stop]:
     """The times during which the step's clock does not run: special procedures, and waiting for the applicant."""
-    for one in history.procedures.get(step, ()):
-        yield Stop(one.at, one.resumed_at)
     current = history.round_of(step)
+    for number, stop in _all_stops(history, step):
+        if number == current:
+            yield stop
+
+
+def _all_stops(history: History, step: str) -> Iterator[tuple[int, Stop]]:
+    """The stops of every round, each with its round."""
+    for one in history.procedures.get(step, ()):
+        yield one.round, Stop(one.at, one.resumed_at)
     for asked in history.corrections.get(step, ()):
-        if asked.round == current:
-            yield Stop(asked.at, asked.answered_at)
+        yield asked.round, Stop(asked.at, asked.answered_at)
 
 
 def joint_due(history: History, item: Item, almanac: Almanac) -> Due | None:
@@ -163,10 +188,10 @@ def joint_due(history: History, item: Item, almanac: Almanac) -> Due | None:
     except NoDepartmentError:
         return None
     steps = {*history.procedures, *history.corrections}
-    stops = tuple(stop for step in sorted(steps) for stop in stops_of(history, step))
+    stops = tuple(stop for step in sorted(steps) for _, stop in _all_stops(history, step))
     more = history.extensions.get(None)
-    end, warn = _ends(almanac, almanac.region(item, lead), start, joint.legal, more, stops)
-    return Due(None, lead, "joint", 1, end, warn, more is not None)
+    end, warn = _ends(almanac, almanac.region(item, lead), start, joint.legal, more.by if more else None, stops)
+    return Due(None, lead, "joint", 1, end, warn, more.at if more else None)
 
 
 def moments(
@@ -187,23 +212,23 @@ def moments(
 
 
 def _of_limit(due: Due, almanac: Almanac) -> Iterator[Moment]:
+    """Yellow and red. After an extension both come anew, yellow not before the extension."""
     names = (due.step or "", due.limit, str(due.round), "extended" if due.extended else "")
     if due.end.at is None:
         return
+    about = {
+        "step": due.step,
+        "department": due.department,
+        "limit": due.limit,
+        "due": due.end.at,
+        "round": due.round,
+    }
     if due.warn is not None and due.warn.at is not None:
-        soon = ApprovalDueSoon(
-            step=due.step, department=due.department, limit=due.limit, due=due.end.at, round=due.round
-        )
-        yield Moment(due.warn.at, 0, due.department, due.warn.provisional, soon, names)
-    late = ApprovalOverdue(
-        step=due.step,
-        department=due.department,
-        limit=due.limit,
-        due=due.end.at,
-        round=due.round,
-        supervisor=almanac.supervisors.get(due.department),
-    )
-    yield Moment(due.end.at, 1, due.department, due.end.provisional, late, names)
+        at = due.warn.at if due.extended_at is None else max(due.warn.at, due.extended_at)
+        soon = partial(ApprovalDueSoon, **about)
+        yield Moment(at, 0, due.department, ApprovalDueSoon.TYPE, names, due.warn.provisional, soon)
+    late = partial(ApprovalOverdue, **about, supervisor=almanac.supervisors.get(due.department))
+    yield Moment(due.end.at, 1, due.department, ApprovalOverdue.TYPE, names, due.end.provisional, late)
 
 
 def opinion_end(one: OpinionRequest, item: Item, almanac: Almanac) -> Deadline | None:
@@ -219,7 +244,8 @@ def _lapses(history: History, item: Item, almanac: Almanac, departments: Abstrac
             if not one.pending or one.department not in departments or declared is None or not history.undecided(step):
                 continue
             end = almanac.end(item, one.asked, one.at, declared.limit)
-            data = ApprovalOpinionLapsed(
+            lapsed = partial(
+                ApprovalOpinionLapsed,
                 step=step,
                 department=one.department,
                 opinion=one.opinion,
@@ -227,7 +253,8 @@ def _lapses(history: History, item: Item, almanac: Almanac, departments: Abstrac
                 asked=one.asked,
                 silence=declared.silence,
             )
-            yield Moment(end.at, 2, one.department, end.provisional, data, (step, one.opinion, str(one.id)))
+            names = (step, one.opinion, str(one.id))
+            yield Moment(end.at, 2, one.department, ApprovalOpinionLapsed.TYPE, names, end.provisional, lapsed)
 
 
 def _silences(history: History, item: Item, running: list[Due], departments: AbstractSet[str]) -> Iterator[Moment]:
@@ -251,7 +278,7 @@ def _silences(history: History, item: Item, running: list[Due], departments: Abs
             rests_on=grounds(history, step),
             deemed=True,
         )
-        yield Moment(at, 3, department, provisional, move=move)
+        yield Moment(at, 3, department, ApprovalGranted.TYPE, move.discriminators, provisional, move=move)
 
 
 def _after_day(history: History, step: Step, name: str) -> datetime | None:
