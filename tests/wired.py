@@ -10,6 +10,7 @@ from typing import Any
 
 from tongban_local import tokens
 from tongban_local.credentials import seal_key
+from tongban_runtime.acts import ActSigner
 from tongban_runtime.clock import Clock
 from tongban_runtime.service import Parts, Runtime, make_processor, open_runtime, prepare_app
 
@@ -64,6 +65,7 @@ async def wired(
         signing_dir=folder / "signing",
     )
     runtime = await open_runtime(settings, clock)
+    runtime.acts = ActSigner.ephemeral()
     try:
         parts = await import_module(f"{package}.wiring").wire(runtime)
         runtime.processor = make_processor(runtime, parts.registry)

@@ -39,6 +39,7 @@ from tests.wired import ISSUER, Wired, wired
 APPROVALS = ("approvals-99", "approvals-98")
 EVERY = ("intake", *APPROVALS, "certificates", "notify")
 _PATIENCE = 60.0
+_DUE = "SELECT EXISTS (SELECT FROM alarm WHERE at <= $1)"
 
 Make = Callable[[str], Awaitable[str]]
 
@@ -66,6 +67,7 @@ class World:
     _ends: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
     _claims: dict[str, Any] = field(default_factory=dict)
     _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    _said: dict[UUID, list[Event]] = field(default_factory=dict)
     _reader: AIOKafkaConsumer | None = None
 
     def person(self, name: str, role: Role = "citizen", departments: Iterable[str] = (), *duties: str) -> Person:
@@ -82,7 +84,7 @@ class World:
 
     def desk_of(self, department: str) -> str:
         """The deployment of approvals that serves a department."""
-        return "approvals-98" if self.catalog.departments[department].region.startswith("98") else "approvals-99"
+        return desk_of(self.catalog, department)
 
     async def call(
         self, service: str, method: str, path: str, who: Person | None, body: object = None, **headers: str
@@ -100,7 +102,13 @@ class World:
 
     async def apply(self, who: Person, item: Item, answers: Mapping[str, Any] | None = None, **more: Any) -> UUID:
         """Applies, and returns once every service has heard of it."""
-        body = {"item": item.code, "region": "990101", "answers": answers or item.form.example(), **more}
+        body = {
+            "item": item.code,
+            "version": item.version,
+            "region": "990101",
+            "answers": answers or item.form.example(),
+            **more,
+        }
         answer = await self.call("intake", "POST", "/v1/applications", who, body, Idempotency_Key=str(uuid4()))
         assert answer.status_code == 202, answer.text
         await self.settle()
@@ -118,11 +126,13 @@ class World:
 
     async def facts(self, application: UUID) -> list[Event]:
         """Everything that was said about a case, in the order of its times."""
+        if self.kafka is None:
+            return sorted(self._said.get(application, ()), key=_place)
         found: list[Event] = []
         for wired_service in self.services.values():
             rows = await wired_service.runtime.pool.fetch("SELECT * FROM outbox WHERE subject = $1", application)
             found += [_event(row) for row in rows]
-        return sorted(found, key=lambda event: (event.time, event.source, event.sequence))
+        return sorted(found, key=_place)
 
     async def said(self, application: UUID, model: type[EventData]) -> list[Any]:
         """The payloads of one type that were said about a case."""
@@ -170,15 +180,16 @@ class World:
         """Takes every unsent event to everyone who listens, and rings what is due; whether there was nothing."""
         quiet = True
         for name, service in self.services.items():
-            rows = await service.runtime.pool.fetch(
-                "UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL RETURNING *"
-            )
+            pool = service.runtime.pool
+            rows = await pool.fetch("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL RETURNING *")
             if rows:
                 quiet = False
+                for row in rows:
+                    self._said.setdefault(row["subject"], []).append(_event(row))
                 await self._deliver(sorted(rows, key=lambda row: row["id"]))
-            alarms = service.parts.workers.get("alarms")
-            if alarms is not None and await alarms(Heartbeat(name)).ring_due():  # type: ignore[attr-defined]
+            if "alarms" in service.parts.workers and await pool.fetchval(_DUE, self.clock.now()):
                 quiet = False
+                await service.parts.workers["alarms"](Heartbeat(name)).ring_due()  # type: ignore[attr-defined]
         return quiet
 
     async def _deliver(self, rows: Sequence[Any]) -> None:
@@ -209,7 +220,7 @@ class World:
             pool = service.runtime.pool
             if await pool.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
                 return False
-            if await pool.fetchval("SELECT EXISTS (SELECT FROM alarm WHERE at <= $1)", now):
+            if await pool.fetchval(_DUE, now):
                 return False
         assert self._reader is not None
         places = [
@@ -225,6 +236,10 @@ class World:
             if any(done.get(place, 0) < end for place, end in ends.items() if place.topic in listened):
                 return False
         return True
+
+
+def _place(event: Event) -> tuple[datetime, str, int]:
+    return event.time, event.source, event.sequence
 
 
 def _event(row: Any) -> Event:
@@ -247,8 +262,7 @@ async def world(
     """The services with a published catalogue. ``kafka``: over the broker, or carried by hand."""
     catalog, clock = load_catalog(), FakeClock()
     served = {
-        "approvals-99": ",".join(name for name, one in catalog.departments.items() if not one.region.startswith("98")),
-        "approvals-98": ",".join(name for name, one in catalog.departments.items() if one.region.startswith("98")),
+        desk: ",".join(name for name in catalog.departments if desk_of(catalog, name) == desk) for desk in APPROVALS
     }
     async with AsyncExitStack() as stack:
         services: dict[str, Wired] = {}
@@ -256,7 +270,7 @@ async def world(
             kind = name.split("-")[0]
             dsn = await make(f"tongban_{kind}")
             services[name] = await stack.enter_async_context(
-                wired(kind, dsn, engines.kafka, folder, clock, served.get(name, "none"), prefix)
+                wired(kind, dsn, engines.kafka, folder, clock, served.get(name) or "none", prefix)
             )
         found = World(clock, catalog, services, tokens.prepare(folder), engines.kafka if kafka else None, prefix)
         for name, service in services.items():
@@ -285,6 +299,11 @@ async def _publish_catalogue(found: World) -> None:
     for item in found.catalog.items.values():
         data = ItemPublished(item=item.ref, definition=item.definition)
         await found.publish(data, f"item:{item.code}:{item.version}")
+
+
+def desk_of(catalog: Catalog, department: str) -> str:
+    """The deployment that serves a department: one for each of the two regions."""
+    return "approvals-98" if (catalog.departments[department].region or "").startswith("98") else "approvals-99"
 
 
 def morning(day: str) -> datetime:
