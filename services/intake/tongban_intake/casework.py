@@ -26,7 +26,7 @@ from tongban_schemas.types import Act, ActKind, ItemRef
 
 from tongban_intake.domain.history import SOURCE, History, submission
 from tongban_intake.domain.receiving import receipt
-from tongban_intake.domain.timing import Days, next_alarm, time_says
+from tongban_intake.domain.timing import Days, next_moment, time_says
 from tongban_intake.store import numbers, receipts
 
 RECEIVED_BASIS = "行政许可法第三十二条 Administrative Licensing Law, art. 32"
@@ -179,8 +179,7 @@ class Casework:
             row = receipt(case.history, case.item, case.days)
             if row is not None:
                 desk.append((row, case.item.ref))
-            alarm = next_alarm(case.history, case.item, case.days)
-            moments[UUID(case.history.subject)] = (alarm.at, alarm.provisional)
+            moments[UUID(case.history.subject)] = next_moment(case.history, case.item, case.days, until)
         await receipts.save(tx, desk)
         await alarms.save(tx, moments)
         return known

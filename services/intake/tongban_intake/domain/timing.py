@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tongban_catalog.clock import Calendars, Deadline, deadline, warning
+from tongban_catalog.clock import Calendars, Deadline, deadline, next_alarm, warning
 from tongban_catalog.item import Item
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationPromiseOverdue
@@ -44,14 +44,6 @@ class TimeSays:
     data: EventData
     cause: Event
     discriminators: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """The next moment that matters; None and ``provisional`` when a calendar is missing to tell it, else when there is none."""
-
-    at: datetime | None
-    provisional: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +81,11 @@ def time_says(history: History, item: Item, days: Days, until: datetime) -> list
     return found
 
 
-def next_alarm(history: History, item: Item, days: Days) -> Alarm:
-    """The next moment at which `time_says` will have something new to say."""
+def next_moment(history: History, item: Item, days: Days, until: datetime) -> tuple[datetime | None, bool]:
+    """When, after ``until``, `time_says` will have something new to say, and whether an estimate waits for its calendar."""
     desk = receipt_due(history, item, days)
     waited = [due for _, due in _promises(history, item, days)]
-    if desk is not None:
-        waited.append(desk.due)
-    moments = [due.at for due in waited if due.at is not None and not due.provisional]
-    return Alarm(min(moments, default=None), any(due.provisional for due in waited))
+    return next_alarm([*waited, None if desk is None else desk.due], until)
 
 
 def appeal_is_late(decided_at: datetime, days: Days, now: datetime) -> bool:
