@@ -16,7 +16,7 @@ from tongban_schemas.types import ItemRef
 from tongban_intake import domain
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.following import Follower
-from tongban_intake.presentation import STATE_NAMES, ItemShown, Presenter, Shown, Words
+from tongban_intake.presentation import STATE_NAMES, Clocks, ItemShown, Presenter, Shown, Words
 from tongban_intake.status import State, Status, decode
 from tongban_intake.store import applications, view
 from tongban_intake.store.view import Seen
@@ -29,6 +29,7 @@ class Summary(BaseModel):
     """One of one's own applications."""
 
     application: UUID
+    number: str | None
     item: ItemShown
     submitted_at: datetime
     state: State
@@ -98,7 +99,8 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
         if status.item is not None:
             item = await intake.shelf.item(connection, ItemRef(code=status.item.code, version=status.item.version))
         known = (await facts.recall(connection, [seen.application], domain.MODELS)).get(subject, ())
-        names = {one.id: one.name for one in (await intake.shelf.departments(connection)).values()}
+        departments = await intake.shelf.departments(connection)
+        calendars = await intake.shelf.calendars(connection)
 
     def unseal(field: str, sealed: str) -> str:
         try:
@@ -108,7 +110,8 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
 
     answers = domain.current_answers(known)
     told = answers.plain if domain.submission(known) is not None else None
-    shown = Presenter(names, unseal if owned else None).show(seen.application, status, item, told)
+    clocks = Clocks(calendars, departments, intake.clock.now())
+    shown = Presenter(clocks, unseal if owned else None).show(seen.application, status, item, told)
     return Opened(shown, status, item, answers, owned)
 
 
@@ -124,6 +127,7 @@ async def own_applications(intake: Intake, caller: Caller) -> list[Summary]:
         found.append(
             Summary(
                 application=row.application,
+                number=row.number,
                 item=ItemShown(code=row.item_code, version=row.item_version, name=name),
                 submitted_at=row.submitted_at,
                 state=row.state,

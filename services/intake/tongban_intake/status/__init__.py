@@ -16,8 +16,8 @@ Precedence of ``state``, highest first, total over every set of facts:
 
 A step's round is the highest that any fact of it names. Its standing decision is the earliest of that round that nothing takes
 back: neither it, nor a decision of the same step in that round or a later one, nor what it rests on was annulled. Requests,
-stops, extensions, opinions and warnings count in their own round as well. Whether every step is granted depends on the item's
-flow, which the view does not know: the certificate says so.
+extensions, opinions and warnings count in their own round as well; stops are shown of every round. Whether every step is
+granted depends on the item's flow, which the view does not know: the certificate says so.
 """
 
 from tongban_intake.status.fold import INTAKE_SOURCE, status
@@ -31,6 +31,7 @@ from tongban_intake.status.model import (
     Correction,
     Deliveries,
     Extension,
+    NotAcceptedStatus,
     Opinion,
     Promise,
     State,
@@ -54,6 +55,7 @@ __all__ = [
     "Correction",
     "Deliveries",
     "Extension",
+    "NotAcceptedStatus",
     "Opinion",
     "Promise",
     "State",

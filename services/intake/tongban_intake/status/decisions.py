@@ -173,7 +173,7 @@ class Decisions:
             reason_code=data.reason_code if isinstance(data, said.Refused) else None,
             reason=data.reason if isinstance(data, said.Refused) else None,
             concurred=len(found.concurred),
-            stops=tuple(map(self._stop, found.stops)),
+            stops=tuple(self._stop(stop) for one in sorted(rounds) for stop in rounds[one].stops),
             extension=None if found.extension is None else _extension(found.extension),
             alerts=tuple(map(_alert, found.alerts)),
             opinions=tuple(map(self._opinion, found.opinions)),
@@ -200,7 +200,7 @@ class Decisions:
         data = fact.data
         if not isinstance(data, said.ClockStopped):
             raise TypeError(f"{type(data).__name__} stops no clock")
-        return model.Stop(fact.id, data.procedure, fact.time, data.expected, self._resumed.get(fact.id))
+        return model.Stop(fact.id, data.procedure, fact.time, data.expected, self._resumed.get(fact.id), data.round)
 
     def _opinion(self, fact: Fact) -> model.Opinion:
         data = fact.data

@@ -29,6 +29,7 @@ class Stop(Value, frozen=True):
     begin: datetime
     expected: Limit
     end: datetime | None = None
+    round: int = 1
 
 
 class Extension(Value, frozen=True):
@@ -65,6 +66,7 @@ class Opinion(Value, frozen=True):
 class StepStatus(Value, frozen=True):
     """One step that a department has opened, asked about or decided, in its present round.
 
+    ``stops`` are those of every round, as they count for the joint limit of the case.
     ``decision`` is the event id of the decision that stands, or that was annulled. ``concurred`` counts officers who agreed.
     """
 

@@ -73,6 +73,7 @@ class Listed:
     item_version: int
     submitted_at: datetime
     state: State
+    number: str | None
 
 
 async def active_generation(connection: Tx | Pool) -> int:
@@ -146,6 +147,18 @@ async def seen(connection: Tx | Pool, applications: Iterable[UUID]) -> dict[UUID
     }
 
 
+async def packed_facts(connection: Tx | Pool, application: UUID) -> bytes | None:
+    """The facts of an application as the active generation holds them, in the form of `tongban_intake.facts.pack`."""
+    packed: bytes | None = await connection.fetchval(
+        """
+        SELECT v.facts FROM view_generation g JOIN status_view v USING (generation)
+        WHERE g.state = 'active' AND v.application_id = $1
+        """,
+        application,
+    )
+    return packed
+
+
 async def versions(connection: Tx | Pool, applications: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
     """(version, intake position) of the applications that the active generation holds."""
     rows = await connection.fetch(
@@ -163,7 +176,8 @@ async def listed(connection: Tx | Pool, applicant: UUID, limit: int) -> list[Lis
     """A person's applications, newest first."""
     rows = await connection.fetch(
         """
-        SELECT a.id, a.item_code, a.item_version, a.submitted_at, coalesce(v.state, 'submitted')
+        SELECT a.id, a.item_code, a.item_version, a.submitted_at, coalesce(v.state, 'submitted'),
+            a.number
         FROM application a
         LEFT JOIN view_generation g ON g.state = 'active'
         LEFT JOIN status_view v ON v.generation = g.generation AND v.application_id = a.id

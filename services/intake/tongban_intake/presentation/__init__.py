@@ -1,0 +1,22 @@
+"""A case as people and programs are shown it: the status joined with the item's flow, the clocks and the names. Pure."""
+
+from tongban_intake.presentation.clocks import Clocks
+from tongban_intake.presentation.names import CHANNEL_NAMES, STATE_NAMES, STEP_STATE_NAMES, limit_shown
+from tongban_intake.presentation.presenter import Presenter, act_name
+from tongban_intake.presentation.shown import CorrectionShown, FlowStep, ItemShown, PromisedMaterial, Shown, Words
+
+__all__ = [
+    "CHANNEL_NAMES",
+    "STATE_NAMES",
+    "STEP_STATE_NAMES",
+    "Clocks",
+    "CorrectionShown",
+    "FlowStep",
+    "ItemShown",
+    "Presenter",
+    "PromisedMaterial",
+    "Shown",
+    "Words",
+    "act_name",
+    "limit_shown",
+]

@@ -1,0 +1,98 @@
+"""What states, events, acts and units are called."""
+
+from tongban_schemas.types import ActKind
+
+from tongban_intake.presentation.shown import FlowState, LimitShown, Words
+from tongban_intake.status import State
+
+STATE_NAMES: dict[State, Words] = {
+    "submitted": Words(zh="已提交", en="Submitted"),
+    "accepted": Words(zh="办理中", en="In progress"),
+    "waiting-for-correction": Words(zh="待补正", en="Waiting for your correction"),
+    "withdrawn": Words(zh="已撤回", en="Withdrawn"),
+    "refused": Words(zh="不予许可", en="Refused"),
+    "not-accepted": Words(zh="不予受理", en="Not accepted"),
+    "revoked": Words(zh="已撤销", en="Revoked"),
+    "issued": Words(zh="已办结", en="Done: certificate issued"),
+}
+
+STEP_STATE_NAMES: dict[FlowState, Words] = {
+    "not-open": Words(zh="未开始", en="Not started"),
+    "open": Words(zh="办理中", en="In progress"),
+    "correction": Words(zh="待补正", en="Waiting for correction"),
+    "granted": Words(zh="已准予", en="Granted"),
+    "refused": Words(zh="不予许可", en="Refused"),
+    "annulled": Words(zh="决定已撤销", en="Decision annulled"),
+    "stopped": Words(zh="不再办理", en="Not continued"),
+}
+
+EVENT_NAMES: dict[str, Words] = {
+    "cn.tongban.application.submitted.v1": Words(zh="提交申请", en="Application submitted"),
+    "cn.tongban.application.received.v1": Words(zh="收件", en="Received"),
+    "cn.tongban.application.accepted.v1": Words(zh="受理", en="Accepted"),
+    "cn.tongban.application.correction-noticed.v1": Words(zh="一次性告知补正", en="Told what is missing"),
+    "cn.tongban.application.notice-rejected.v1": Words(zh="再次告知被拒", en="A notice against the rules was refused"),
+    "cn.tongban.application.not-accepted.v1": Words(zh="不予受理", en="Not accepted"),
+    "cn.tongban.application.corrected.v1": Words(zh="已补正", en="Correction sent"),
+    "cn.tongban.application.supplemented.v1": Words(zh="补交承诺材料", en="Promised materials brought"),
+    "cn.tongban.application.promise-overdue.v1": Words(zh="承诺材料逾期", en="Promised materials overdue"),
+    "cn.tongban.application.appealed.v1": Words(zh="提出救济申请", en="Review of a decision asked for"),
+    "cn.tongban.application.withdrawn.v1": Words(zh="撤回申请", en="Withdrawn"),
+    "cn.tongban.approval.opened.v1": Words(zh="开始办理", en="Step opened"),
+    "cn.tongban.approval.correction-requested.v1": Words(zh="要求补正", en="Correction requested"),
+    "cn.tongban.approval.notice-rejected.v1": Words(zh="再次告知被拒", en="A request against the rules was refused"),
+    "cn.tongban.approval.concurred.v1": Words(zh="一名办理人员同意", en="One officer agreed"),
+    "cn.tongban.approval.granted.v1": Words(zh="准予", en="Granted"),
+    "cn.tongban.approval.refused.v1": Words(zh="不予许可", en="Refused"),
+    "cn.tongban.approval.clock-stopped.v1": Words(
+        zh="特别程序开始，时限暂停", en="Special procedure began; the clock stopped"
+    ),
+    "cn.tongban.approval.clock-resumed.v1": Words(
+        zh="特别程序结束，时限恢复", en="Special procedure ended; the clock runs on"
+    ),
+    "cn.tongban.approval.extended.v1": Words(zh="延长期限", en="Limit extended"),
+    "cn.tongban.approval.due-soon.v1": Words(zh="时限将到", en="Time is running out"),
+    "cn.tongban.approval.overdue.v1": Words(zh="超过时限", en="Overdue"),
+    "cn.tongban.approval.opinion-requested.v1": Words(zh="征求意见", en="Opinion asked for"),
+    "cn.tongban.approval.opinion-given.v1": Words(zh="回复意见", en="Opinion given"),
+    "cn.tongban.approval.opinion-lapsed.v1": Words(zh="逾期未回复意见", en="Opinion not given in time"),
+    "cn.tongban.approval.annulled.v1": Words(zh="撤销决定", en="Decision annulled"),
+    "cn.tongban.approval.appeal-decided.v1": Words(zh="作出复议决定", en="Review decided"),
+    "cn.tongban.certificate.issued.v1": Words(zh="签发证照", en="Certificate issued"),
+    "cn.tongban.certificate.revoked.v1": Words(zh="证照失效", en="Certificate no longer stands"),
+    "cn.tongban.certificate.delivery-overdue.v1": Words(zh="证照逾期未送达", en="Certificate not delivered in time"),
+    "cn.tongban.notification.sent.v1": Words(zh="通知已送出", en="Notification sent"),
+    "cn.tongban.notification.failed.v1": Words(zh="通知未能送出", en="Notification failed"),
+}
+
+ACT_NAMES: dict[ActKind, Words] = {
+    "receipt": Words(zh="收件凭证", en="Receipt"),
+    "acceptance": Words(zh="受理通知书", en="Notice of acceptance"),
+    "correction-notice": Words(zh="补正通知书", en="Notice of what is missing"),
+    "non-acceptance": Words(zh="不予受理通知书", en="Notice of non-acceptance"),
+    "grant": Words(zh="准予许可决定书", en="Decision to grant"),
+    "refusal": Words(zh="不予许可决定书", en="Decision to refuse"),
+    "special-procedure": Words(zh="特别程序告知书", en="Notice of a special procedure"),
+    "extension": Words(zh="延长期限通知书", en="Notice of extension"),
+    "annulment": Words(zh="撤销决定书", en="Decision to annul"),
+    "appeal-decision": Words(zh="复议决定书", en="Decision on review"),
+}
+
+CHANNEL_NAMES: dict[str, Words] = {"inbox": Words(zh="站内", en="in-site"), "email": Words(zh="邮件", en="by e-mail")}
+
+_UNITS = {
+    "WD": ("个工作日", "working day"),
+    "ND": ("日", "day"),
+    "WH": ("个工作小时", "working hour"),
+    "NH": ("小时", "hour"),
+}
+
+
+def limit_shown(number: int, unit: str) -> LimitShown:
+    """A limit with its words: 20 个工作日, 20 working days; none at all is 当场, at once."""
+    zh, en = _UNITS.get(unit, (unit, unit))
+    if number == 0:
+        words = Words(zh="当场", en="at once")
+    else:
+        words = Words(zh=f"{number} {zh}", en=f"{number} {en}{'' if number == 1 else 's'}")
+    return LimitShown(number=number, unit=unit, words=words)
