@@ -22,12 +22,13 @@ from tongban_schemas.envelope import (
 from tongban_schemas.events import EVENTS
 from tongban_schemas.json_schema import payload_schema
 from tongban_schemas.revisions import Revision, load_revisions
-from tongban_schemas.types import JsonObject
+from tongban_schemas.types import JsonObject, format_utc
 
 REVISIONS = [revision for revisions in load_revisions().values() for revision in revisions]
 NEWEST = [revisions[-1] for revisions in load_revisions().values()]
 
 _SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+TIMES = st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 ANY_JSON = st.recursive(
     _SCALARS | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -49,7 +50,7 @@ def values(schema: JsonObject) -> st.SearchStrategy[Any]:
         case "string":
             return _strings(schema)
         case "integer":
-            return st.integers(min_value=schema.get("minimum"), max_value=2**53)
+            return st.integers(min_value=schema.get("minimum"), max_value=schema.get("maximum", 2**53))
         case "boolean":
             return st.booleans()
         case "null":
@@ -68,8 +69,13 @@ def _objects(schema: JsonObject) -> st.SearchStrategy[JsonObject]:
 
 
 def _strings(schema: JsonObject) -> st.SearchStrategy[str]:
-    if schema.get("format") == "uuid":
-        return st.uuids().map(str)
+    match schema.get("format"):
+        case "uuid":
+            return st.uuids().map(str)
+        case "date":
+            return st.dates().map(str)
+        case "date-time":
+            return TIMES.map(format_utc)
     if "pattern" in schema:
         return st.from_regex(schema["pattern"].removesuffix("$") + r"\Z")
     return st.text(max_size=30)
@@ -84,12 +90,11 @@ def test_what_a_published_schema_accepts_is_read_and_comes_back(revision: Revisi
     model = EVENTS[revision.type]
     read = decode_data(model, json.dumps(payload, ensure_ascii=False).encode())
     subject = str(UUID(int=data.draw(st.integers(0, 2**128 - 1))))
-    moment = data.draw(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2999, 1, 1)))  # noqa: DTZ001
     event = Event(
         id=event_id(revision.type, subject, data.draw(st.text(max_size=8))),
         source="/intake",
         subject=subject,
-        time=moment.replace(tzinfo=UTC),
+        time=data.draw(TIMES),
         sequence=data.draw(st.integers(1, 2**31)),
         correlationid=UUID(subject),
         causationid=data.draw(st.none() | st.uuids()),

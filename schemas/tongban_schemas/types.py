@@ -1,10 +1,22 @@
 """Value types that every event uses."""
 
+import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+)
 
 JsonObject = dict[str, Any]
 Language = Literal["zh", "en"]
@@ -13,13 +25,19 @@ CHINA = timezone(timedelta(hours=8))
 """China has one time zone and no summer time."""
 
 
+_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UTC_ONLY = "times are UTC: send 2026-01-31T08:00:00Z, not a local offset"
 
 
-def _require_text_form(value: object) -> object:
-    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value):
-        raise ValueError(f"{_UTC_ONLY} or a number")
-    return value
+def _read_time(value: object) -> object:
+    """A text becomes a time here: what a function has looked at is no JSON to pydantic, so strict reading refuses it."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and "T" in value:
+        with suppress(ValidationError):
+            return _TIME.validate_python(value)
+    raise ValueError(f"{_UTC_ONLY} or a number")
 
 
 def _require_utc(value: datetime) -> datetime:
@@ -35,10 +53,23 @@ def format_utc(value: datetime) -> str:
 
 Utc = Annotated[
     AwareDatetime,
-    BeforeValidator(_require_text_form),
+    BeforeValidator(_read_time),
     AfterValidator(_require_utc),
     PlainSerializer(format_utc, when_used="json"),
 ]
+
+
+def _read_day(value: object) -> object:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("days are written 2026-01-31")
+
+
+Day = Annotated[date, BeforeValidator(_read_day)]
+"""A calendar day. What day it is in China is the writer's concern; it has no time and no offset."""
 
 Sealed = Annotated[
     str,
@@ -105,7 +136,7 @@ class Act(Value):
 
     number: str
     kind: ActKind
-    issued_on: date = Field(description="The day in China.")
+    issued_on: Day = Field(description="The day in China.")
     body: str = Field(pattern=r"^[0-9A-Z]{18}$", description="USCC of the sealing body.")
     sha256: Sha256 = Field(description="Of the signed content.")
     jws: str

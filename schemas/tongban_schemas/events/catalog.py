@@ -1,12 +1,11 @@
 """What the catalogue's publisher says: service items, departments, working-day calendars. This topic is compacted by key."""
 
-from datetime import date
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from tongban_schemas.envelope import EventData
-from tongban_schemas.types import DepartmentId, ItemRef, JsonObject
+from tongban_schemas.types import Day, DepartmentId, ItemRef, JsonObject
 
 TOPIC = "tongban.catalog.v1"
 
@@ -46,8 +45,8 @@ class CalendarPublished(EventData):
 
     region: Region = Field(description="000000 is the whole country.")
     year: Annotated[int, Field(ge=2000, le=2200)]
-    off: list[date] = Field(description="Mondays to Fridays on which nobody works.")
-    work: list[date] = Field(default_factory=list, description="Saturdays and Sundays on which work is made up.")
+    off: list[Day] = Field(description="Mondays to Fridays on which nobody works.")
+    work: list[Day] = Field(default_factory=list, description="Saturdays and Sundays on which work is made up.")
     hours: list[str] = Field(
         default_factory=lambda: ["09:00-12:00", "13:30-17:30"], description="Working hours of a day, local time."
     )

@@ -1,13 +1,12 @@
 """What an issuing body says about its certificates."""
 
-from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from tongban_schemas.envelope import EventData
-from tongban_schemas.types import DepartmentId, ItemRef, Utc
+from tongban_schemas.types import Day, DepartmentId, ItemRef, Utc
 
 TOPIC = "tongban.certificates.v1"
 
@@ -25,7 +24,7 @@ class CertificateIssued(EventData):
     pdf_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     verification: str = Field(description="Where anyone can verify it.")
     replaces: str | None = Field(default=None, description="The identifier that this one follows.")
-    valid_until: date | None = None
+    valid_until: Day | None = None
 
 
 class CertificateRevoked(EventData):

@@ -50,12 +50,16 @@ class Topic(Strict):
 
     @property
     def kafka_config(self) -> dict[str, str]:
-        """The topic's settings on the broker, by Kafka's own names."""
+        """The topic's settings on the broker, by Kafka's own names.
+
+        A record's time is its event's; one from a clock that runs ahead is taken too, or it would block its outbox.
+        """
         return {
             "cleanup.policy": self.cleanup,
             "retention.ms": "-1",
             "retention.bytes": "-1",
             "max.message.bytes": str(self.max_record_bytes),
+            "message.timestamp.after.max.ms": str(2**63 - 1),
         }
 
 
