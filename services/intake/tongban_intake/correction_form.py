@@ -8,7 +8,8 @@ from tongban_catalog.form import Text
 from tongban_catalog.item import Item
 from tongban_schemas.types import JsonObject
 
-from tongban_intake.presentation import CorrectionShown
+from tongban_intake.domain.filing import MATERIAL
+from tongban_intake.presentation import CorrectionShown, Words
 
 FieldKind = Literal["text", "decimal", "numeric", "long", "choice"]
 
@@ -35,15 +36,28 @@ class FormField:
 
 
 @dataclass(frozen=True, slots=True)
+class FileField:
+    """A material to bring, as a file. ``error`` is the name under which what is wrong with it is told."""
+
+    material: str
+    error: str
+    label: Words
+    issuer: Text | None
+    obtain: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CorrectionForm:
     correction: CorrectionShown
     fields: tuple[FormField, ...]
+    files: tuple[FileField, ...]
 
 
 def correction_form(item: Item, correction: CorrectionShown, standing: Mapping[str, Any]) -> CorrectionForm:
     """``standing`` are the answers to start from, personal ones opened; fields that the item does not have are left out."""
     names = [name for name in correction.fields if name in item.form.fields]
-    return CorrectionForm(correction, tuple(_field(item, name, standing.get(name)) for name in names))
+    fields = tuple(_field(item, name, standing.get(name)) for name in names)
+    return CorrectionForm(correction, fields, tuple(_file(item, one.id, one.name) for one in correction.materials))
 
 
 def typed_answers(item: Item, typed: Mapping[str, str]) -> JsonObject:
@@ -56,6 +70,13 @@ def typed_answers(item: Item, typed: Mapping[str, str]) -> JsonObject:
         for name, text in typed.items()
         if text.strip() or name in item.form.required
     }
+
+
+def _file(item: Item, name: str, label: Words) -> FileField:
+    material = item.material(name)
+    if material is None:
+        return FileField(name, MATERIAL + name, label, None, ())
+    return FileField(name, MATERIAL + name, label, material.issuer, material.obtain)
 
 
 def _field(item: Item, name: str, value: Any) -> FormField:

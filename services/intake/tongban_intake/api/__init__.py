@@ -4,7 +4,18 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 from tongban_runtime.service import new_app
 
-from tongban_intake.api import applications, drafts, items, receipts, remedies, session, status
+from tongban_intake.api import (
+    applications,
+    case_forms,
+    drafts,
+    guide,
+    items,
+    pages,
+    receipts,
+    remedies,
+    session,
+    status,
+)
 from tongban_intake.api.context import Intake
 
 __all__ = ["Intake", "make_app"]
@@ -16,7 +27,7 @@ def make_app(intake: Intake) -> FastAPI:
         "通办 受理 Tongban intake", "申请、收件、补正、撤回与查询。Apply, receive, correct, withdraw and follow."
     )
     applications.add_submit_route(app)
-    for part in (applications, remedies, drafts, receipts, items, session, status):
+    for part in (applications, remedies, drafts, receipts, items, session, status, guide, pages, case_forms):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake

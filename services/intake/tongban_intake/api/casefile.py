@@ -1,5 +1,6 @@
 """Reads one application for someone who may see it: the folded status, the item's flow, the names, the opened texts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,11 +14,13 @@ from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import SealBrokenError
 from tongban_schemas.types import ItemRef
 
-from tongban_intake import domain
+from tongban_intake import act_reading, domain
+from tongban_intake.act_reading import ActRead
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.facts import unpack
 from tongban_intake.following import Follower
 from tongban_intake.presentation import STATE_NAMES, Clocks, ItemShown, Presenter, Shown, Words
-from tongban_intake.status import State, Status, decode
+from tongban_intake.status import State, Status, decode, status
 from tongban_intake.store import applications, view
 from tongban_intake.store.view import Seen
 
@@ -92,27 +95,50 @@ async def seen_at(request: Request, application: UUID, position: int) -> Seen:
 
 async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
     """The case as its applicant (``owned``) or an officer is shown it."""
-    status = decode(seen.status)
+    told_status = decode(seen.status)
     subject = str(seen.application)
     async with intake.pool.acquire() as connection:
         item = None
-        if status.item is not None:
-            item = await intake.shelf.item(connection, ItemRef(code=status.item.code, version=status.item.version))
+        if told_status.item is not None:
+            item = await intake.shelf.item(
+                connection, ItemRef(code=told_status.item.code, version=told_status.item.version)
+            )
         known = (await facts.recall(connection, [seen.application], domain.MODELS)).get(subject, ())
         departments = await intake.shelf.departments(connection)
         calendars = await intake.shelf.calendars(connection)
 
+    answers = domain.current_answers(known)
+    told = answers.plain if domain.submission(known) is not None else None
+    clocks = Clocks(calendars, departments, intake.clock.now())
+    shown = Presenter(clocks, _unsealing(intake, subject) if owned else None).show(
+        seen.application, told_status, item, told
+    )
+    return Opened(shown, told_status, item, answers, owned)
+
+
+async def open_act(intake: Intake, application: UUID, number: str, owned: bool) -> ActRead | None:
+    """A formal act of a case as its applicant (``owned``) or an officer is shown it; None when there is no such act."""
+    packed = await view.packed_facts(intake.pool, application)
+    known = {} if packed is None else unpack(packed)
+    fact = act_reading.find(known, number)
+    if fact is None:
+        return None
+    item = None
+    if (ref := status(known.values()).item) is not None:
+        item = await intake.shelf.item(intake.pool, ItemRef(code=ref.code, version=ref.version))
+    departments = await intake.shelf.departments(intake.pool)
+    unseal = _unsealing(intake, str(application)) if owned else None
+    return act_reading.read(fact, known, departments, item, unseal)
+
+
+def _unsealing(intake: Intake, subject: str) -> Callable[[str, str], str]:
     def unseal(field: str, sealed: str) -> str:
         try:
             return intake.sealer.open(subject, field, sealed)
         except SealBrokenError:
             return "（无法打开 cannot be opened）"
 
-    answers = domain.current_answers(known)
-    told = answers.plain if domain.submission(known) is not None else None
-    clocks = Clocks(calendars, departments, intake.clock.now())
-    shown = Presenter(clocks, unseal if owned else None).show(seen.application, status, item, told)
-    return Opened(shown, status, item, answers, owned)
+    return unseal
 
 
 async def own_applications(intake: Intake, caller: Caller) -> list[Summary]:

@@ -2,32 +2,31 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from tongban_catalog.item import Item
+from tongban_catalog.jsonld import MEDIA_TYPE, cpsv
 from tongban_runtime.auth import public
-from tongban_runtime.problems import Problem
-from tongban_schemas.types import ItemRef
 
 from tongban_intake.api.context import intake_of
+from tongban_intake.api.guide import QUERY_LIMIT, find_items, item_in_force
+from tongban_intake.presentation import Words
 
 router = APIRouter(tags=["items"])
 
-
-class Words(BaseModel):
-    """The same words in Chinese and English."""
-
-    zh: str
-    en: str
+Version = Annotated[int | None, Query(ge=1, le=1_000_000)]
 
 
 class ItemSummary(BaseModel):
-    """One item in the list, in its newest version."""
+    """One item in the list, in the version that takes applications today."""
 
     code: str
     version: int
     name: Words
     summary: Words
+    region: str
+    service_objects: list[str]
     departments: list[str]
 
 
@@ -37,31 +36,39 @@ def _summary(item: Item) -> ItemSummary:
         version=item.version,
         name=Words(zh=item.name.zh, en=item.name.en),
         summary=Words(zh=item.summary.zh, en=item.summary.en),
+        region=item.region,
+        service_objects=list(item.service_objects),
         departments=sorted(item.deciding_departments),
     )
 
 
 @router.get("/v1/items", dependencies=[Depends(public)])
-async def list_items(request: Request) -> list[ItemSummary]:
-    """Every published item, in its newest version."""
-    intake = intake_of(request)
-    return [_summary(item) for item in await intake.shelf.all_newest(intake.pool)]
+async def list_items(
+    request: Request,
+    q: Annotated[
+        str, Query(max_length=QUERY_LIMIT, description="Words of its name, summary, departments or audience.")
+    ] = "",
+) -> list[ItemSummary]:
+    """The items that take applications today; with ``q`` those that match, the best first."""
+    items, _ = await find_items(intake_of(request), q)
+    return [_summary(item) for item in items]
 
 
 @router.get("/v1/items/{code}", dependencies=[Depends(public)])
-async def get_item(
-    request: Request, code: str, version: Annotated[int | None, Query(ge=1, le=1_000_000)] = None
-) -> dict[str, Any]:
-    """An item's whole definition with its form (a JSON Schema), the newest version by default."""
+async def get_item(request: Request, code: str, version: Version = None) -> dict[str, Any]:
+    """An item's whole definition with its form (a JSON Schema), by default in the version that takes applications today."""
+    return (await item_in_force(intake_of(request), code, version)).definition
+
+
+@router.get(
+    "/v1/items/{code}/cpsv",
+    dependencies=[Depends(public)],
+    responses={200: {"content": {MEDIA_TYPE: {}}}},
+    response_class=JSONResponse,
+)
+async def get_linked_data(request: Request, code: str, version: Version = None) -> Response:
+    """The item as linked data: JSON-LD in the words of CPSV-AP."""
     intake = intake_of(request)
-    item = await intake.shelf.newest(intake.pool, code)
-    if item is not None and version is not None:
-        item = await intake.shelf.item(intake.pool, ItemRef(code=code, version=version))
-    if item is None:
-        raise Problem(
-            404,
-            "no-such-item",
-            "没有这个事项或版本，请从 /v1/items 查询。",
-            "There is no such item or version: look it up under /v1/items.",
-        )
-    return item.definition
+    item = await item_in_force(intake, code, version)
+    document = cpsv(item, await intake.shelf.departments(intake.pool))
+    return JSONResponse(document, media_type=MEDIA_TYPE)

@@ -1,62 +1,41 @@
-"""The pages for people: everything the API can tell, and its two actions on a case as plain forms."""
+"""The pages of cases for people: everything the API can tell of them, and the formal acts as documents."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
-from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
-from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen, public
-from tongban_runtime.problems import Problem
+from fastapi import APIRouter, Depends, Request, Response
+from tongban_runtime.auth import Caller
 
-from tongban_intake import pages
-from tongban_intake.api.applications import answer_correction, take_back
-from tongban_intake.api.bodies import MAX_BODY_BYTES, CorrectionRequest
-from tongban_intake.api.casefile import Opened, open_case, own_applications, require_visible, seen_at
+from tongban_intake import act_reading, pages
+from tongban_intake.act_reading import ActRead
+from tongban_intake.api.casefile import (
+    Opened,
+    open_act,
+    open_case,
+    own_applications,
+    require_visible,
+    seen_at,
+)
 from tongban_intake.api.context import Intake, intake_of
-from tongban_intake.correction_form import CorrectionForm, correction_form, typed_answers
+from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen, page_reader
+from tongban_intake.correction_form import CorrectionForm, correction_form
 from tongban_intake.presentation import CHANNEL_NAMES, STEP_STATE_NAMES, FlowStep, Shown, Words
 
-router = APIRouter(tags=["pages"], include_in_schema=False)
+router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 
-_ANSWER = "answer."
-_FIELDS = 200
-
-
-class PagePolicy(Policy):
-    """A policy whose refusal is not a problem document: who is not signed in is sent to sign in, and then back."""
-
-    async def __call__(self, request: Request) -> Caller | None:
-        try:
-            return await super().__call__(request)
-        except Problem as problem:
-            if problem.status != 401:
-                raise
-            back = request.url.path if request.method == "GET" else "/applications"
-            raise HTTPException(303, headers={"Location": f"/login?return={quote(back, safe='')}"}) from problem
+_POSITION_DIGITS = 9
 
 
-_roles: tuple[Role, ...] = ("citizen", "officer", "operator")
-page_reader = PagePolicy("signed-in", _roles)
-page_citizen = PagePolicy("citizen", sorted(citizen.roles))
+def page_application(application: str) -> UUID:
+    """The id in a page's address. Raises `Problem` 404 for what is none."""
+    try:
+        return UUID(application)
+    except ValueError:
+        raise no_such_page() from None
 
 
-def require_own_page(request: Request) -> None:
-    """Raises `Problem` 403 for a form that another site's page sent; the session cookie's SameSite is the first guard."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Problem(403, "foreign-form", "请在本站页面上操作。", "Use the form on this site's own page.")
-
-
-@router.get("/", dependencies=[Depends(public)])
-async def home(request: Request) -> Response:
-    """The front page: what one can apply for."""
-    intake = intake_of(request)
-    items = await intake.shelf.all_newest(intake.pool)
-    return pages.render("home.html", items=items, signed_in=SESSION_COOKIE in request.cookies)
+PageApplication = Annotated[UUID, Depends(page_application)]
 
 
 @router.get("/applications")
@@ -68,23 +47,20 @@ async def own(request: Request, caller: Annotated[Caller, Depends(page_citizen)]
 
 @router.get("/applications/{application}")
 async def case(
-    request: Request,
-    application: UUID,
-    caller: Annotated[Caller, Depends(page_reader)],
-    position: Annotated[int, Query(ge=1, le=2**31 - 1)] = 1,
+    request: Request, caller: Annotated[Caller, Depends(page_reader)], application: PageApplication, position: str = ""
 ) -> Response:
-    """A case at a glance, its flow, what happened, and what is asked of the applicant."""
+    """A case at a glance, its flow, what happened, its documents, and what is asked of the applicant."""
     intake = intake_of(request)
-    try:
-        owned = await require_visible(intake, application, caller)
-        opened = await open_case(intake, await seen_at(request, application, position), owned)
-    except Problem as problem:
-        return pages.render("problem.html", problem.status, zh=problem.zh, en=problem.en, signed_in=True)
-    return _page(intake, opened)
+    owned = await require_visible(intake, application, caller)
+    least = int(position) if position.isascii() and position.isdigit() and len(position) <= _POSITION_DIGITS else 1
+    opened = await open_case(intake, await seen_at(request, application, least), owned)
+    return case_page(intake, opened)
 
 
 @router.get("/applications/{application}/live")
-async def live(request: Request, application: UUID, caller: Annotated[Caller, Depends(page_reader)]) -> Response:
+async def live(
+    request: Request, caller: Annotated[Caller, Depends(page_reader)], application: PageApplication
+) -> Response:
     """The part of a case's page that changes, for the script that follows it."""
     intake = intake_of(request)
     owned = await require_visible(intake, application, caller)
@@ -92,67 +68,42 @@ async def live(request: Request, application: UUID, caller: Annotated[Caller, De
     return pages.render("case_live.html", **_live(opened.shown))
 
 
-@router.post("/applications/{application}/withdrawal")
-async def withdraw(request: Request, application: UUID, caller: Annotated[Caller, Depends(page_citizen)]) -> Response:
-    """Takes an application back, from the button on its page."""
-    require_own_page(request)
-    try:
-        position = await take_back(intake_of(request), application, caller)
-    except Problem as problem:
-        return pages.render("problem.html", problem.status, zh=problem.zh, en=problem.en, signed_in=True)
-    return _to_case(application, position)
+@router.get("/applications/{application}/acts/{number}")
+async def act(
+    request: Request, number: str, caller: Annotated[Caller, Depends(page_reader)], application: PageApplication
+) -> Response:
+    """A formal act: its signed content, and whether the signature is the body's."""
+    read = await _act(request, application, number, caller)
+    return pages.render("act.html", application=application, read=read, signed_in=True)
 
 
-@router.post("/applications/{application}/corrections")
-async def correct(request: Request, application: UUID, caller: Annotated[Caller, Depends(page_citizen)]) -> Response:
-    """Answers a correction request, from the form on the case's page; what is wrong is shown beside the fields."""
-    require_own_page(request)
+@router.get("/applications/{application}/acts/{number}/jws")
+async def signed_act(
+    request: Request, number: str, caller: Annotated[Caller, Depends(page_reader)], application: PageApplication
+) -> Response:
+    """The act as it was signed: a compact JWS (RFC 7515), to keep and to verify anywhere."""
+    read = await _act(request, application, number, caller)
+    headers = {"Content-Disposition": f'attachment; filename="{read.act.number}.jws"', "Cache-Control": "no-store"}
+    return Response(read.act.jws, media_type="application/jose", headers=headers)
+
+
+async def _act(request: Request, application: UUID, number: str, caller: Caller) -> act_reading.ActRead:
     intake = intake_of(request)
-    try:
-        owned = await require_visible(intake, application, caller)
-        opened = await open_case(intake, await seen_at(request, application, 1), owned)
-        form = await _form(request)
-        typed = _typed(form)
-        answers = {} if opened.item is None else typed_answers(opened.item, typed)
-        body = CorrectionRequest.model_validate({"request": form.get("request"), "answers": answers})
-        return _to_case(application, await answer_correction(intake, application, caller, body))
-    except ValidationError:
-        return pages.render(
-            "problem.html", 422, zh="表单不完整，请返回重试。", en="The form is incomplete: go back.", signed_in=True
-        )
-    except Problem as problem:
-        errors = problem.extra.get("errors")
-        if not errors:
-            return pages.render("problem.html", problem.status, zh=problem.zh, en=problem.en, signed_in=True)
-        return _page(intake, opened, typed, errors, problem.status)
+    owned = await require_visible(intake, application, caller)
+    found: ActRead | None = await open_act(intake, application, number, owned)
+    if found is None:
+        raise no_such_page()
+    return found
 
 
-def _to_case(application: UUID, position: int) -> RedirectResponse:
-    return RedirectResponse(f"/applications/{application}?position={position}", 303)
-
-
-async def _form(request: Request) -> FormData:
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        raise Problem(413, "too-large", "提交的内容太大。", "What was sent is too large.")
-    return await request.form(max_files=0, max_fields=_FIELDS)
-
-
-def _typed(form: FormData) -> dict[str, str]:
-    return {
-        name.removeprefix(_ANSWER): value
-        for name, value in form.items()
-        if name.startswith(_ANSWER) and isinstance(value, str)
-    }
-
-
-def _page(
+def case_page(
     intake: Intake,
     opened: Opened,
     typed: Mapping[str, str] | None = None,
     errors: list[dict[str, str]] | None = None,
     status: int = 200,
 ) -> Response:
+    """The page of a case; with ``errors`` beside the fields, and with what was ``typed`` kept."""
     found = errors or []
     return pages.render(
         "case.html",
@@ -184,6 +135,8 @@ def _live(shown: Shown) -> dict[str, Any]:
     levels: dict[int, list[FlowStep]] = {}
     for step in shown.flow:
         levels.setdefault(step.level, []).append(step)
+    appealed = {appeal.decision for appeal in shown.appeals}
+    refused = [step for step in shown.flow if step.state == "refused" and step.decision not in appealed]
     return {
         "case": shown,
         "levels": list(levels.values()),
@@ -194,4 +147,15 @@ def _live(shown: Shown) -> dict[str, Any]:
             for channel, ended in shown.notifications.items()
         ],
         "open_corrections": ",".join(str(one.request) for one in shown.corrections if one.open),
+        "awaited": [one for one in shown.promised if one.state != "brought"],
+        "appealable": _appealable(shown, refused, appealed),
     }
+
+
+def _appealable(shown: Shown, refused: list[FlowStep], appealed: set[UUID]) -> list[tuple[UUID, Words]]:
+    """The decisions against which nobody has appealed yet, by name."""
+    found = [(step.decision, step.name) for step in refused if step.decision is not None]
+    told = shown.not_accepted
+    if shown.state == "not-accepted" and told is not None and told.decision not in appealed:
+        found.append((told.decision, shown.state_name))
+    return found

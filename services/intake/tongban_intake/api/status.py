@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from tongban_runtime.auth import Caller, citizen, signed_in
 
-from tongban_intake.api import pages
 from tongban_intake.api.casefile import Summary, follower_of, open_case, own_applications, require_visible, seen_at
 from tongban_intake.api.context import intake_of
 from tongban_intake.presentation import Shown
@@ -85,6 +84,3 @@ async def _stream(request: Request, application: UUID, owned: bool, last: int) -
             yield f"id: {seen.version}\nevent: status\ndata: {shown.model_dump_json()}\n\n"
             if shown.final:
                 return
-
-
-router.include_router(pages.router)

@@ -1,0 +1,143 @@
+"""What a person can do on the page of a case, as plain forms: correct, bring materials, withdraw, appeal."""
+
+import hashlib
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from tongban_runtime.auth import Caller
+from tongban_runtime.problems import Problem
+
+from tongban_intake.api.applications import answer_correction, take_back
+from tongban_intake.api.bodies import MAX_BODY_BYTES, AppealRequest, CorrectionRequest, SupplementRequest
+from tongban_intake.api.casefile import Opened, open_case, require_visible, seen_at
+from tongban_intake.api.context import intake_of
+from tongban_intake.api.page_route import PageRoute, page_citizen, require_own_page
+from tongban_intake.api.pages import PageApplication, case_page
+from tongban_intake.api.remedies import bring, file_appeal
+from tongban_intake.correction_form import typed_answers
+
+router = APIRouter(
+    tags=["pages"], include_in_schema=False, route_class=PageRoute, dependencies=[Depends(require_own_page)]
+)
+
+_ANSWER = "answer."
+_MATERIAL = "material."
+_FIELDS = 200
+_FILES = 50
+_UPLOAD_BYTES = 50 * 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+@router.post("/applications/{application}/withdrawal")
+async def withdraw(
+    request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
+) -> Response:
+    """Takes an application back."""
+    return _to_case(application, await take_back(intake_of(request), application, caller))
+
+
+@router.post("/applications/{application}/corrections")
+async def correct(
+    request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
+) -> Response:
+    """Answers a notice or correction request; what is wrong is shown beside the fields."""
+    opened = await _opened(request, application, caller)
+    form = await _form(request)
+    typed = {
+        name.removeprefix(_ANSWER): value
+        for name, value in form.items()
+        if name.startswith(_ANSWER) and isinstance(value, str)
+    }
+    answers = {} if opened.item is None else typed_answers(opened.item, typed)
+    materials = await _materials(form)
+    try:
+        body = CorrectionRequest.model_validate(
+            {"request": form.get("request"), "answers": answers, "materials": materials}
+        )
+    except ValidationError:
+        raise _incomplete() from None
+    try:
+        return _to_case(application, await answer_correction(intake_of(request), application, caller, body))
+    except Problem as problem:
+        return _again(request, opened, problem, typed)
+
+
+@router.post("/applications/{application}/materials")
+async def supplement(
+    request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
+) -> Response:
+    """Brings promised materials."""
+    opened = await _opened(request, application, caller)
+    materials = await _materials(await _form(request))
+    try:
+        body = SupplementRequest.model_validate({"materials": materials})
+    except ValidationError:
+        raise Problem(422, "no-file", "请选择要补交的文件。", "Choose the files to bring.") from None
+    try:
+        return _to_case(application, await bring(intake_of(request), application, caller, body))
+    except Problem as problem:
+        return _again(request, opened, problem, {})
+
+
+@router.post("/applications/{application}/appeals")
+async def appeal(
+    request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
+) -> Response:
+    """Asks for review of a decision."""
+    form = await _form(request)
+    try:
+        body = AppealRequest.model_validate({name: form.get(name) for name in ("decision", "way", "grounds")})
+    except ValidationError:
+        raise Problem(
+            422,
+            "invalid-request",
+            "请选择途径，并写明理由（不超过 2000 字），然后重新提交。",
+            "Choose a way and give your grounds (2000 characters at most), then send it again.",
+        ) from None
+    return _to_case(application, await file_appeal(intake_of(request), application, caller, body))
+
+
+async def _opened(request: Request, application: UUID, caller: Caller) -> Opened:
+    intake = intake_of(request)
+    owned = await require_visible(intake, application, caller)
+    return await open_case(intake, await seen_at(request, application, 1), owned)
+
+
+def _again(request: Request, opened: Opened, problem: Problem, typed: dict[str, str]) -> Response:
+    """The page once more, with what is wrong beside the fields. Raises the problem when it names none."""
+    errors = problem.extra.get("errors")
+    if not errors:
+        raise problem
+    return case_page(intake_of(request), opened, typed, errors, problem.status)
+
+
+def _to_case(application: UUID, position: int) -> RedirectResponse:
+    return RedirectResponse(f"/applications/{application}?position={position}", 303)
+
+
+def _incomplete() -> Problem:
+    return Problem(422, "invalid-request", "表单不完整，请返回重试。", "The form is incomplete: go back and try again.")
+
+
+async def _form(request: Request) -> FormData:
+    length = request.headers.get("content-length", "")
+    with_files = request.headers.get("content-type", "").startswith("multipart/form-data")
+    if not length.isdigit() or int(length) > (_UPLOAD_BYTES if with_files else MAX_BODY_BYTES):
+        raise Problem(413, "too-large", "提交的内容太大。", "What was sent is too large.")
+    return await request.form(max_files=_FILES, max_fields=_FIELDS)
+
+
+async def _materials(form: FormData) -> dict[str, str]:
+    """SHA-256 of the chosen files, by material; what was left empty is left out."""
+    found = {}
+    for name, value in form.items():
+        if name.startswith(_MATERIAL) and isinstance(value, UploadFile) and value.size:
+            digest = hashlib.sha256()
+            while chunk := await value.read(_CHUNK):
+                digest.update(chunk)
+            found[name.removeprefix(_MATERIAL)] = digest.hexdigest()
+    return found

@@ -1,0 +1,76 @@
+"""Routes of pages: whatever goes wrong is answered as a page, and who is not signed in is sent to sign in."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen
+from tongban_runtime.problems import Problem
+
+from tongban_intake import pages
+
+
+class PageRoute(APIRoute):
+    """Answers a `Problem`, and an address or form that cannot be read, as a page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Problem as problem:
+                return problem_page(request, problem)
+            except RequestValidationError:
+                return problem_page(request, no_such_page())
+
+        return answer
+
+
+def no_such_page() -> Problem:
+    return Problem(
+        404,
+        "not-found",
+        "没有这个页面：请核对地址或编号。",
+        "There is no such page: check the address or the number.",
+    )
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """A problem as people read it."""
+    answer = pages.render("problem.html", problem.status, zh=problem.zh, en=problem.en, signed_in=is_signed_in(request))
+    answer.headers.update(problem.headers or {})
+    return answer
+
+
+def is_signed_in(request: Request) -> bool:
+    """Whether the browser brought a session; what it is worth is for a policy to say."""
+    return SESSION_COOKIE in request.cookies or "authorization" in request.headers
+
+
+class PagePolicy(Policy):
+    """A policy whose refusal is not a problem document: who is not signed in is sent to sign in, and then back."""
+
+    async def __call__(self, request: Request) -> Caller | None:
+        try:
+            return await super().__call__(request)
+        except Problem as problem:
+            if problem.status != 401:
+                raise
+            back = request.url.path if request.method == "GET" else "/applications"
+            raise HTTPException(303, headers={"Location": f"/login?return={quote(back, safe='')}"}) from problem
+
+
+_roles: tuple[Role, ...] = ("citizen", "officer", "operator")
+page_reader = PagePolicy("signed-in", _roles)
+page_citizen = PagePolicy("citizen", sorted(citizen.roles))
+
+
+def require_own_page(request: Request) -> None:
+    """Raises `Problem` 403 for a form that another site's page sent; the session cookie's SameSite is the first guard."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Problem(403, "foreign-form", "请在本站页面上操作。", "Use the form on this site's own page.")
