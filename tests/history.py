@@ -74,11 +74,12 @@ def granted_case(item: Item, subject: str, sealer: Sealer, answers: Mapping[str,
                 subject,
                 f"/approvals/{step.department}",
                 step.id,
+                "1",
             )
         opened |= {step.id for step in wave}
         for step in wave:
             data = ApprovalGranted(step=step.id, department=step.department, decided_by="officer", officer=OFFICER)
-            teller.tell(data, subject, f"/approvals/{step.department}", step.id)
+            teller.tell(data, subject, f"/approvals/{step.department}", step.id, "1")
         granted |= {step.id for step in wave}
     certificate = CertificateIssued(
         item=item.ref,

@@ -1,5 +1,6 @@
 """Each branch of a case by its own right: corrections, quorum, annulment, appeals, limited numbers."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 from tongban_catalog.item import Item
@@ -36,6 +37,16 @@ async def _correct(life: World, case: UUID, answers: dict[str, object]) -> int:
     answer = await life.call("intake", "POST", f"/v1/applications/{case}/corrections", life.person("applicant"), body)
     await life.settle()
     return answer.status_code
+
+
+async def _in_force(life: World, one: Item) -> None:
+    """Waits until intake takes applications under the version; it looks for new ones every few seconds."""
+    for _ in range(100):
+        shown = await life.ask("intake", "GET", f"/v1/items/{one.code}", None)
+        if shown["version"] == one.version:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the new version does not come into force")
 
 
 async def _issued(life: World, case: UUID, count: int) -> list[CertificateIssued]:
@@ -160,6 +171,7 @@ async def test_a_running_case_keeps_its_version(life: World) -> None:
     old = await life.offer(item(308, [step("LAND", "land", limit={"legal": limit(20)})]))
     case = await life.apply(life.person("applicant"), old)
     new = await life.offer(item(308, [step("LAND", "land"), step("ECO", "ecology")], version=2))
+    await _in_force(life, new)
     later = await life.apply(life.person("applicant"), new)
     assert await _rounds(life, case) == [("LAND", 1)]
     assert await _rounds(life, later) == [("ECO", 1), ("LAND", 1)]

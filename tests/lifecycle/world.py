@@ -215,6 +215,17 @@ class World:
         return self._claims[name]
 
     async def _is_quiet(self) -> bool:
+        """Whether all was sent and heard and nothing is due; and nobody said anything while that was looked at."""
+        before = await self._told()
+        return await self._looks_quiet() and before == await self._told()
+
+    async def _told(self) -> list[int]:
+        return [
+            await service.runtime.pool.fetchval("SELECT coalesce(max(id), 0) FROM outbox")
+            for service in self.services.values()
+        ]
+
+    async def _looks_quiet(self) -> bool:
         now = self.clock.now()
         for service in self.services.values():
             pool = service.runtime.pool

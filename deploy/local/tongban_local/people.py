@@ -138,6 +138,12 @@ class Officer:
         """The tasks of one case."""
         return [task for task in await self.tasks(state) if task["application"] == str(application)]
 
+    async def task(self, application: UUID, step: str) -> Json:
+        """One task with its case."""
+        url = f"{self.stack.url(self.service)}/v1/tasks/{application}/{step}"
+        found: Json = expect(await self.http.get(url, headers=self.headers), 200).json()
+        return found
+
     async def act(self, application: UUID, step: str, verb: str, body: Json | None = None) -> Json:
         """Do something with a task. verb: take, grant, refuse, correction and what else the interface of approvals offers."""
         url = f"{self.stack.url(self.service)}/v1/tasks/{application}/{step}/{verb}"

@@ -15,7 +15,7 @@ from tongban_schemas.events.applications import ApplicationSubmitted
 from tongban_schemas.events.notifications import NotificationSent
 
 from tongban_local import lifecycle, mailbox
-from tongban_local.demo import course, picture, proof
+from tongban_local.demo import clocks, course, picture, proof
 from tongban_local.demo.office import alongside, grant_everything
 from tongban_local.demo.proof import ProofFailedError
 from tongban_local.demo.tail import Tail
@@ -74,7 +74,9 @@ async def _demonstrate(stack: Stack, announce: Announce) -> None:
         await _show_certificate(stack, http, applicant, case, announce)
         await _show_mails(stack, case, announce)
         await _show_trace(stack, case, announce)
-        _head(announce, "8 内存", "Memory")
+        _head(announce, "8 法定时限", "The law's clock")
+        await clocks.show(stack, http, applicant, catalog, announce)
+        _head(announce, "9 内存", "Memory")
         total, count = proof.check_memory(stack)
         announce(f"✓ {count} 个进程共 processes take {total / proof.GIB:.2f} GiB，含引擎 engines included，< 3 GiB")
         await _show_addresses(stack, http, case, announce)
@@ -213,7 +215,7 @@ async def _show_trace(stack: Stack, case: Case, announce: Announce) -> None:
 
 
 async def _show_addresses(stack: Stack, http: httpx.AsyncClient, case: Case, announce: Announce) -> None:
-    _head(announce, "9 接着看", "Look further")
+    _head(announce, "10 接着看", "Look further")
     back = quote(f"/applications/{case.application}", safe="")
     addresses = [
         ("状态页 status page", f"{stack.url('intake')}/login?return={back}"),
