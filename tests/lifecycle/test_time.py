@@ -97,8 +97,9 @@ async def test_the_joint_limit_is_forty_five_days_and_fifteen_more(life: World) 
     )
     assert answer.status_code == 200, answer.text
     await life.move("2026-07-01")
-    red = [event for event in await life.facts(case) if isinstance(event.data, ApprovalOverdue)]
-    assert [(event.data.step, event.data.limit, event.time) for event in red] == [(None, "joint", end_of("2026-05-28"))]
+    (red,) = await life.said(case, ApprovalOverdue)
+    assert (red.step, red.limit) == (None, "joint")
+    assert await _at(life, case, ApprovalOverdue) == [end_of("2026-05-28")]
 
 
 async def test_opinions_that_do_not_come_lapse_by_their_own_rule(life: World) -> None:

@@ -308,8 +308,7 @@ async def _publish_catalogue(found: World) -> None:
         )
         await found.publish(data, f"department:{one.id}")
     for item in found.catalog.items.values():
-        data = ItemPublished(item=item.ref, definition=item.definition)
-        await found.publish(data, f"item:{item.code}:{item.version}")
+        await found.offer(item)
 
 
 def desk_of(catalog: Catalog, department: str) -> str:
