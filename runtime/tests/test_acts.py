@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from joserfc import jws
@@ -18,6 +19,7 @@ from tongban_runtime.acts import (
     public_half,
     verify,
 )
+from tongban_schemas.examples import load_examples
 from tongban_schemas.types import Act, ActKind
 
 USCC = "11000000MB0000001A"
@@ -63,7 +65,7 @@ def test_without_a_case_number_the_subject_numbers_the_act() -> None:
 
 
 def test_every_kind_has_letters_of_its_own() -> None:
-    kinds = ActKind.__args__  # type: ignore[attr-defined]
+    kinds = get_args(ActKind)
     assert len({act_number(kind, None, "x", 1) for kind in kinds}) == len(kinds) == 10
 
 
@@ -122,6 +124,15 @@ def test_an_older_key_of_the_body_still_verifies() -> None:
     signer = ActSigner.ephemeral()
     keys = [*ActSigner.ephemeral().public_keys("natural-resources"), *signer.public_keys("natural-resources")]
     assert verify(signed(signer), keys)["decision"] == "granted"
+
+
+def test_the_contract_s_examples_are_signed_by_the_key_that_its_department_registers() -> None:
+    full = {event_type: named["full"]["data"] for event_type, named in load_examples().items()}
+    keys = full["cn.tongban.department.registered.v1"]["keys"]
+    acts = [Act.model_validate(data["act"]) for data in full.values() if "act" in data]
+    assert {act.kind for act in acts} == set(get_args(ActKind))
+    for act in acts:
+        assert verify(act, keys)["number"] == act.number
 
 
 def test_keys_come_from_the_folder(tmp_path: Path) -> None:

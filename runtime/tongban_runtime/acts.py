@@ -11,18 +11,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
-from tongban_schemas.types import Act, ActKind, JsonObject
+from tongban_schemas.types import CHINA, Act, ActKind, JsonObject
 
 KEY_SUFFIX = ".jwk"
 _ALGORITHM = "Ed25519"
-_CHINA = timezone(timedelta(hours=8))
 _LETTERS: dict[ActKind, str] = {
     "receipt": "RC",
     "acceptance": "AC",
@@ -137,7 +136,7 @@ class ActSigner:
         Raises `ActKeyMissingError`; `ValueError` for content that is not canonical or that names a reserved key.
         """
         key = self._key(department)
-        issued_on = at.astimezone(_CHINA).date()
+        issued_on = at.astimezone(CHINA).date()
         number = act_number(kind, case_number, subject, ordinal)
         head = {
             "number": number,

@@ -5,11 +5,13 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import OKPKey
+from tongban_runtime.acts import KEY_SUFFIX, new_key, public_half
 
 
 def remembered(path: Path, fresh: str) -> str:
@@ -42,6 +44,14 @@ def signing_key(folder: Path) -> OKPKey:
         remembered(folder / "token-key.json", json.dumps(generated.as_dict(private=True)))
     )
     return OKPKey.import_key(kept)
+
+
+def act_keys(private: Path, public: Path, departments: Iterable[str]) -> None:
+    """One Ed25519 key for each department's formal acts, made once: `<department>.jwk`, its public half `<department>.json`."""
+    public.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for department in departments:
+        kept: dict[str, Any] = json.loads(remembered(private / f"{department}{KEY_SUFFIX}", json.dumps(new_key())))
+        remembered(public / f"{department}.json", json.dumps(public_half(kept)))
 
 
 def public_keys(key: OKPKey) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from tongban_local import java, kafka, kafka_archive, ports, postgres, processes, programs, tokens
+from tongban_local import credentials, java, kafka, kafka_archive, ports, postgres, processes, programs, tokens
 from tongban_local.errors import LocalStackError
 from tongban_local.progress import Announce, Progress, print_line
 from tongban_local.stack import LOCAL, PROJECT, SERVICES, GivenEngines, Stack
@@ -141,6 +141,8 @@ def _engines_up(stack: Stack, chosen: list[str], announce: Announce, extra_stage
             made = [pool.submit(postgres.prepare, stack)] if "postgres" in chosen else []
             if launch is not None and "kafka" in chosen:
                 kafka.prepare(stack, launch)
+            if not running:
+                _make_act_keys(stack)
             for task in made:
                 task.result()
         everything = [*programs.engine_programs(stack, launch), *programs.service_programs(stack)]
@@ -234,7 +236,15 @@ def _create_topics(stack: Stack) -> None:
 
 
 def _publish_catalogue(stack: Stack) -> None:
-    _run(stack, "intake", "tongban_catalog", "publish")
+    _make_act_keys(stack)
+    _run(stack, "intake", "tongban_catalog", "publish", "--keys", str(stack.acts_public))
+
+
+def _make_act_keys(stack: Stack) -> None:
+    """Every department of the catalogue has a key for its formal acts."""
+    from tongban_catalog.load import load_catalog
+
+    credentials.act_keys(stack.acts, stack.acts_public, load_catalog().departments)
 
 
 def _run(stack: Stack, name: str, module: str, *arguments: str) -> None:

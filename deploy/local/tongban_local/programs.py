@@ -90,7 +90,7 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
 
 def _own_settings(stack: Stack, name: str) -> dict[str, str]:
     if name in APPROVALS:
-        return {"TONGBAN_APPROVALS_DEPARTMENTS": ",".join(APPROVALS[name])}
+        return {"TONGBAN_APPROVALS_DEPARTMENTS": ",".join(APPROVALS[name]), "TONGBAN_ACTS_DIR": str(stack.acts)}
     if name == "certificates":
         return {
             "TONGBAN_VERIFY_URL": stack.url("certificates"),
@@ -98,4 +98,4 @@ def _own_settings(stack: Stack, name: str) -> dict[str, str]:
         }
     if name == "notify":
         return {"TONGBAN_SMTP": stack.address("mail"), "TONGBAN_PUBLIC_URL": stack.url("intake")}
-    return {"TONGBAN_PUBLIC_URL": stack.url("intake")}
+    return {"TONGBAN_PUBLIC_URL": stack.url("intake"), "TONGBAN_ACTS_DIR": str(stack.acts)}

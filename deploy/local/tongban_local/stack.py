@@ -103,6 +103,16 @@ class Stack:
         return self.root / "signing"
 
     @property
+    def acts(self) -> Path:
+        """Private keys of the departments' formal acts."""
+        return self.secrets / "acts"
+
+    @property
+    def acts_public(self) -> Path:
+        """Their public halves, which the catalogue carries."""
+        return self.secrets / "acts-public"
+
+    @property
     def engines(self) -> tuple[str, ...]:
         """Programs that run the engines here."""
         return tuple(name for name in ENGINES if self.given is None or name not in {"kafka", "postgres"})
