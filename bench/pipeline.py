@@ -12,7 +12,7 @@ import os
 import time
 from collections import defaultdict
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +20,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tongban_catalog.item import Item
-from tongban_catalog.load import Catalog, load_catalog
+from tongban_catalog.load import load_catalog, with_keys
 from tongban_catalog.publish import publish
 from tongban_local import lifecycle, tokens
 from tongban_local.progress import silent
@@ -203,7 +203,8 @@ async def run(engines: Any) -> list[Figure]:
     with lifecycle.temporary_stack("bench", announce=silent) as stack:
         await asyncio.to_thread(lifecycle.up, stack, silent)
         item = automatic_item()
-        await publish(Catalog(load_catalog().departments, {"automatic": item}), stack.kafka)
+        known = with_keys(load_catalog(), stack.acts_public)
+        await publish(replace(known, items={"automatic": item}), stack.kafka)
         async with httpx.AsyncClient(timeout=30) as client:
             applicant = Applicant(stack, item, client)
             await asyncio.sleep(3)

@@ -109,7 +109,7 @@ class System:
 
     def _publish_catalogue(self) -> None:
         environment = {"TONGBAN_KAFKA": self.stack.kafka, "TONGBAN_TOPIC_PREFIX": self.prefix}
-        _run(["tongban_catalog", "publish"], environment)
+        _run(["tongban_catalog", "publish", "--keys", str(self.stack.acts_public)], environment)
 
     async def rebuild(self) -> str:
         """Rebuilds the view from offset zero beside the live one and returns what the command says, equal or not."""
