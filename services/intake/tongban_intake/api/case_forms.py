@@ -1,13 +1,14 @@
 """What a person can do on the page of a case, as plain forms: correct, bring materials, withdraw, appeal."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from tongban_runtime.auth import Caller
 from tongban_runtime.problems import Problem
 
@@ -46,17 +47,12 @@ async def correct(
 ) -> Response:
     """Answers a notice or correction request; what is wrong is shown beside the fields."""
     opened = await _opened(request, application, caller)
-    form = await _form(request)
-    typed = {
-        name.removeprefix(_ANSWER): value
-        for name, value in form.items()
-        if name.startswith(_ANSWER) and isinstance(value, str)
-    }
+    sent = await _read(request)
+    typed = {name.removeprefix(_ANSWER): text for name, text in sent.texts.items() if name.startswith(_ANSWER)}
     answers = {} if opened.item is None else typed_answers(opened.item, typed)
-    materials = await _materials(form)
     try:
         body = CorrectionRequest.model_validate(
-            {"request": form.get("request"), "answers": answers, "materials": materials}
+            {"request": sent.texts.get("request"), "answers": answers, "materials": sent.materials}
         )
     except ValidationError:
         raise _incomplete() from None
@@ -72,9 +68,9 @@ async def supplement(
 ) -> Response:
     """Brings promised materials."""
     opened = await _opened(request, application, caller)
-    materials = await _materials(await _form(request))
+    sent = await _read(request)
     try:
-        body = SupplementRequest.model_validate({"materials": materials})
+        body = SupplementRequest.model_validate({"materials": sent.materials})
     except ValidationError:
         raise Problem(422, "no-file", "请选择要补交的文件。", "Choose the files to bring.") from None
     try:
@@ -88,9 +84,9 @@ async def appeal(
     request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
 ) -> Response:
     """Asks for review of a decision."""
-    form = await _form(request)
+    sent = await _read(request)
     try:
-        body = AppealRequest.model_validate({name: form.get(name) for name in ("decision", "way", "grounds")})
+        body = AppealRequest.model_validate({name: sent.texts.get(name) for name in ("decision", "way", "grounds")})
     except ValidationError:
         raise Problem(
             422,
@@ -123,21 +119,32 @@ def _incomplete() -> Problem:
     return Problem(422, "invalid-request", "表单不完整，请返回重试。", "The form is incomplete: go back and try again.")
 
 
-async def _form(request: Request) -> FormData:
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form as it was sent: its texts by name, and SHA-256 of the chosen files by material."""
+
+    texts: dict[str, str]
+    materials: dict[str, str]
+
+
+async def _read(request: Request) -> _Sent:
+    """Raises `Problem` 413. What was left empty is no file."""
     length = request.headers.get("content-length", "")
     with_files = request.headers.get("content-type", "").startswith("multipart/form-data")
     if not length.isdigit() or int(length) > (_UPLOAD_BYTES if with_files else MAX_BODY_BYTES):
         raise Problem(413, "too-large", "提交的内容太大。", "What was sent is too large.")
-    return await request.form(max_files=_FILES, max_fields=_FIELDS)
+    texts, materials = {}, {}
+    async with request.form(max_files=_FILES, max_fields=_FIELDS) as form:
+        for name, value in form.items():
+            if isinstance(value, str):
+                texts[name] = value
+            elif name.startswith(_MATERIAL) and value.size:
+                materials[name.removeprefix(_MATERIAL)] = await _sha256(value)
+    return _Sent(texts, materials)
 
 
-async def _materials(form: FormData) -> dict[str, str]:
-    """SHA-256 of the chosen files, by material; what was left empty is left out."""
-    found = {}
-    for name, value in form.items():
-        if name.startswith(_MATERIAL) and isinstance(value, UploadFile) and value.size:
-            digest = hashlib.sha256()
-            while chunk := await value.read(_CHUNK):
-                digest.update(chunk)
-            found[name.removeprefix(_MATERIAL)] = digest.hexdigest()
-    return found
+async def _sha256(file: UploadFile) -> str:
+    digest = hashlib.sha256()
+    while chunk := await file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()

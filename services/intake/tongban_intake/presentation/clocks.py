@@ -47,7 +47,7 @@ class Clocks:
         return (None if known is None else known.region) or item.region or NATION
 
     def step(self, status: Status, item: Item, step: Step) -> ClockShown | None:
-        """The clocks of a step that is being decided; None for one that has no limit or is not open."""
+        """The clocks of a step that is being decided; None for one that is not open, or has no limit and no stop."""
         told = status.steps.get(step.id)
         if told is None or told.opened_at is None or told.decided_at is not None:
             return None
@@ -62,9 +62,8 @@ class Clocks:
             for kind, limit in limits
             if limit is not None
         ]
-        if not dues:
-            return None
-        return _clock(step.id, dues, self._stop(status, item, step, told))
+        stop = self._stop(status, item, step, told)
+        return _clock(step.id, dues, stop) if dues or stop is not None else None
 
     def case(
         self, status: Status, item: Item, answers: Mapping[str, Any], steps: Sequence[ClockShown]
@@ -221,7 +220,7 @@ def _stops(status: Status, step: str, *, every_round: bool = False) -> Iterable[
 
 
 def _clock(step: str | None, dues: list[DueShown], stop: StopShown | None) -> ClockShown:
-    colour = max((due.colour for due in dues), key=_SEVERITY.__getitem__)
+    colour = max((due.colour for due in dues), key=_SEVERITY.__getitem__, default="green")
     if stop is not None:
         words = stop.words
     else:
