@@ -11,12 +11,13 @@ from uuid import UUID
 
 import httpx
 from tongban_local import lifecycle, programs, tokens
+from tongban_local.programs import APPROVALS
 from tongban_local.stack import PROJECT, Stack
 from tongban_local.supervise import Program
 from tongban_local.tokens import Role, TokenRequest
 from tongban_runtime.topics import create_topics
 
-RELAYED = ("intake", "approvals-reform", "approvals-land", "approvals-construction", "certificates", "notify")
+RELAYED = ("intake", *APPROVALS, "certificates", "notify")
 MAIN_COMPONENTS = {"notify": "api,consumer,sender", "certificates": "api,consumer,issuer"}
 
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tongban_local.credentials import public_keys
+from tongban_local.programs import APPROVALS
 from tongban_local.tokens import Role, TokenRequest, prepare, sign
 
 CODE_LIFETIME = 120.0
@@ -44,9 +45,6 @@ class DemoRole(BaseModel):
         return TokenRequest(role=self.role, sub=subject, departments=self.departments, duties=self.duties)
 
 
-_REFORM = ("development-reform", "ecology")
-_LAND = ("natural-resources", "heritage")
-_CONSTRUCTION = ("housing", "civil-defence", "culture", "health", "public-security", "market-regulation")
 _IN_CHARGE = ("head", "receiver")
 
 DEMO_ROLES = (
@@ -56,28 +54,35 @@ DEMO_ROLES = (
         id="reform",
         name="演示办事员·发展改革、生态环境 Demo officer, development reform and ecology",
         role="officer",
-        departments=_REFORM,
+        departments=APPROVALS["approvals-reform"],
         duties=_IN_CHARGE,
     ),
     DemoRole(
         id="land",
         name="演示办事员·自然资源、文物 Demo officer, natural resources and heritage",
         role="officer",
-        departments=_LAND,
+        departments=APPROVALS["approvals-land"],
         duties=_IN_CHARGE,
     ),
     DemoRole(
         id="construction",
         name="演示办事员·住建、人防等 Demo officer, housing, civil defence and others",
         role="officer",
-        departments=_CONSTRUCTION,
+        departments=APPROVALS["approvals-construction"],
+        duties=_IN_CHARGE,
+    ),
+    DemoRole(
+        id="neighbour",
+        name="演示办事员·外省社保、街道 Demo officer of another province, social insurance and street office",
+        role="officer",
+        departments=APPROVALS["approvals-neighbour"],
         duties=_IN_CHARGE,
     ),
     DemoRole(
         id="supervisor",
         name="演示监督人员·复核与催办 Demo supervisor, reviews decisions and sees what is late",
         role="officer",
-        departments=(*_REFORM, *_LAND, *_CONSTRUCTION),
+        departments=tuple(name for served in APPROVALS.values() for name in served),
         duties=("supervisor",),
     ),
     DemoRole(id="operator", name="演示运维员 Demo operator", role="operator"),

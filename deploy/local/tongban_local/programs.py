@@ -18,7 +18,16 @@ APPROVALS = {
         "health",
         "public-security",
         "market-regulation",
+        "administrative-approval",
+        "education",
+        "human-resources",
+        "tax",
+        "medical-insurance",
+        "social-insurance-99",
+        "street-office-99",
+        "tobacco-monopoly",
     ),
+    "approvals-neighbour": ("social-insurance-98", "street-office-98"),
 }
 MODULES = {
     "intake": "tongban_intake",

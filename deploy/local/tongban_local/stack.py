@@ -24,6 +24,8 @@ SERVICES = (
     "approvals-reform",
     "approvals-land",
     "approvals-construction",
+    "approvals-neighbour",
+    "approvals-neighbour",
     "certificates",
     "notify",
 )
