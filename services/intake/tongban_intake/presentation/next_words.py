@@ -26,8 +26,11 @@ def next_words(
     appeals: Sequence[AppealShown],
 ) -> Words:
     """One or two sentences for the state that the case is in."""
+    awaited = status.state in ("accepted", "issued") and any(one.state != "brought" for one in promised)
     parts = [_main(status, flow, not_accepted, appeals)]
-    if status.state in ("accepted", "issued") and any(one.state != "brought" for one in promised):
+    if not awaited and status.state in ("submitted", "accepted") and not _is_granted(flow):
+        parts.append(Words(zh="您无需操作。", en="You need not do anything."))
+    if awaited:
         zh = "、".join(one.name.zh for one in promised if one.state != "brought")
         en = ", ".join(one.name.en for one in promised if one.state != "brought")
         late = any(one.state == "overdue" for one in promised)
@@ -88,9 +91,8 @@ def _not_accepted(told: NotAcceptedShown | None) -> Words:
 def _submitted(status: Status, flow: Sequence[FlowStep]) -> Words:
     if status.receiving is not None:
         return Words(
-            zh="已收件，正在核对材料是否齐全；逾期没有答复即为受理。您无需操作。",
-            en="Received; it is being checked for completeness, and counts as accepted if nobody answers in time. "
-            "You need not do anything.",
+            zh="已收件，正在核对材料是否齐全；逾期没有答复即为受理。",
+            en="Received; it is being checked for completeness, and counts as accepted if nobody answers in time.",
         )
     return _accepted(flow)
 
@@ -100,14 +102,13 @@ def _accepted(flow: Sequence[FlowStep]) -> Words:
     if busy:
         zh = "、".join(name.zh for name in busy.values())
         en = ", ".join(name.en for name in busy.values())
-        return Words(zh=f"正在办理：{zh}。您无需操作。", en=f"Now with: {en}. You need not do anything.")
-    if flow and all(step.state == "granted" for step in flow):
+        return Words(zh=f"正在办理：{zh}。", en=f"Now with: {en}.")
+    if _is_granted(flow):
         return Words(zh="各环节均已准予，正在制作证照。", en="Every step is granted; the certificate is being made.")
     if any(step.state == "annulled" for step in flow):
-        return Words(
-            zh="有决定已被撤销，将重新办理。您无需操作。",
-            en="A decision was annulled and is to be made anew. You need not do anything.",
-        )
-    return Words(
-        zh="即将转交各部门办理。您无需操作。", en="It is on its way to the departments. You need not do anything."
-    )
+        return Words(zh="有决定已被撤销，将重新办理。", en="A decision was annulled and is to be made anew.")
+    return Words(zh="即将转交各部门办理。", en="It is on its way to the departments.")
+
+
+def _is_granted(flow: Sequence[FlowStep]) -> bool:
+    return bool(flow) and all(step.state == "granted" for step in flow)

@@ -277,13 +277,16 @@ class Presenter:
         )
 
     def _acts(self, status: Status, item: Item | None) -> list[shown.ActShown]:
+        by_code = {one.uscc: name for name, one in self._clocks.departments.items()}
         return [
             shown.ActShown(
                 number=act.number,
                 kind=act.kind,
                 name=act_name(act.kind),
                 issued_on=act.issued_on,
-                department=None if act.department is None else self._department(act.department),
+                department=None
+                if (name := act.department or by_code.get(act.body)) is None
+                else self._department(name),
                 body=act.body,
                 step=act.step,
                 step_name=_step_name(item, act.step),
