@@ -25,7 +25,6 @@ SERVICES = (
     "approvals-land",
     "approvals-construction",
     "approvals-neighbour",
-    "approvals-neighbour",
     "certificates",
     "notify",
 )
