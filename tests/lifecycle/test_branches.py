@@ -3,7 +3,9 @@
 import asyncio
 from uuid import UUID, uuid4
 
+from tongban_catalog.impact import cases_of
 from tongban_catalog.item import Item
+from tongban_catalog.shadow import assess
 from tongban_schemas.events.applications import ApplicationAppealed
 from tongban_schemas.events.approvals import (
     ApprovalAnnulled,
@@ -168,11 +170,15 @@ async def test_limited_numbers_go_in_order_of_acceptance(life: World) -> None:
     await life.act(second, "LAND", "refuse", land, {"reason_code": "quota-exhausted", "reason": "数量已满"})
 
 
-async def test_a_running_case_keeps_its_version(life: World) -> None:
+async def test_fifty_running_cases_keep_their_version_and_impact_names_exactly_them(life: World) -> None:
     old = await life.offer(item(308, [step("LAND", "land", limit={"legal": limit(20)})]))
-    case = await life.apply(life.person("applicant"), old)
+    done = await life.apply(life.person("applicant"), old)
+    await life.act(done, "LAND", "refuse", life.officer("natural-resources"), {"reason_code": "no", "reason": "不符"})
+    running = await asyncio.gather(*(life.apply(life.person("applicant"), old) for _ in range(50)))
     new = await life.offer(item(308, [step("LAND", "land"), step("ECO", "ecology")], version=2))
     await _in_force(life, new)
     later = await life.apply(life.person("applicant"), new)
-    assert await _rounds(life, case) == [("LAND", 1)]
+    assert {tuple(await _rounds(life, case)) for case in running} == {(("LAND", 1),)}
     assert await _rounds(life, later) == [("ECO", 1), ("LAND", 1)]
+    found = assess(new, await cases_of(str(life.kafka), life.prefix, new.code), {old.ref: old, new.ref: new})
+    assert {UUID(one.application) for one in found.running} == set(running)

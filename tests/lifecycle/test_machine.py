@@ -33,7 +33,7 @@ from tongban_schemas.types import CHINA
 from tests.lifecycle.sample import item, limit, step
 from tests.lifecycle.world import Person, World, morning, world
 
-RUNS = 300
+RUNS = 2000
 _START = date(2026, 3, 2)
 _DEPARTMENTS = {"LAND": "natural-resources", "ECO": "ecology", "BUILD": "housing"}
 _INPUTS = {"LAND": {"plot"}, "ECO": {"noise"}, "BUILD": set[str]()}
