@@ -47,7 +47,12 @@ def catalogue() -> list[Event]:
     teller, catalog = Teller(), load_catalog()
     for department in catalog.departments.values():
         data = DepartmentRegistered(
-            department=department.id, uscc=department.uscc, name_zh=department.name_zh, name_en=department.name_en
+            department=department.id,
+            uscc=department.uscc,
+            name_zh=department.name_zh,
+            name_en=department.name_en,
+            region=department.region,
+            supervisor=department.supervisor,
         )
         teller.tell(data, f"department:{department.id}", "/catalog")
     for item in catalog.items.values():
@@ -69,25 +74,22 @@ def granted_case(item: Item, subject: str, sealer: Sealer, answers: Mapping[str,
     while len(granted) < len(applicable_steps(item, plain)):
         wave = open_steps(item, plain, granted, opened)
         for step in wave:
-            teller.tell(
-                ApprovalOpened(step=step.id, department=step.department),
-                subject,
-                f"/approvals/{step.department}",
-                step.id,
-                "1",
-            )
+            by = step.department_of(plain)
+            teller.tell(ApprovalOpened(step=step.id, department=by), subject, f"/approvals/{by}", step.id, "1")
         opened |= {step.id for step in wave}
         for step in wave:
-            data = ApprovalGranted(step=step.id, department=step.department, decided_by="officer", officer=OFFICER)
-            teller.tell(data, subject, f"/approvals/{step.department}", step.id, "1")
+            by = step.department_of(plain)
+            data = ApprovalGranted(step=step.id, department=by, decided_by="officer", officer=OFFICER)
+            teller.tell(data, subject, f"/approvals/{by}", step.id, "1")
         granted |= {step.id for step in wave}
+    issuer = item.certificate.issuer_of(plain)
     certificate = CertificateIssued(
         item=item.ref,
         kind=item.certificate.kind,
         number=f"1.2.156.3005.2.{item.certificate.kind}.11990000000000019A.20260000001.001.X",
-        issuer=item.certificate.issuer,
+        issuer=issuer,
         pdf_sha256="0" * 64,
         verification="http://127.0.0.1/verify",
     )
-    teller.tell(certificate, subject, f"/certificates/{item.certificate.issuer}", item.certificate.kind)
+    teller.tell(certificate, subject, f"/certificates/{issuer}", item.certificate.kind)
     return teller.events
