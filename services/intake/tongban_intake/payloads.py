@@ -367,7 +367,10 @@ BODIES: dict[str, type[AnyBody]] = {body.TYPE: body for body in AnyBody.__args__
 """By CloudEvents type."""
 
 
+_WITH_ACT = frozenset(body for body in AnyBody.__args__ if "act" in body.__struct_fields__)
+
+
 def act_of(body: AnyBody) -> Act | None:
     """The document that an event carries, if any."""
-    found: Act | None = getattr(body, "act", None)
+    found: Act | None = getattr(body, "act", None) if type(body) in _WITH_ACT else None
     return found

@@ -1,6 +1,6 @@
 """What departments did with their steps: which round a step is in, which decision of it stands, what runs in that round."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +10,26 @@ from tongban_intake.status import model
 
 _Decided = said.Granted | said.Refused
 
+DECIDING: frozenset[type[said.AnyBody]] = frozenset(
+    {
+        said.Opened,
+        said.Granted,
+        said.Refused,
+        said.CorrectionRequested,
+        said.Concurred,
+        said.ClockStopped,
+        said.ClockResumed,
+        said.Extended,
+        said.DueSoon,
+        said.Overdue,
+        said.OpinionRequested,
+        said.OpinionGiven,
+        said.OpinionLapsed,
+        said.Annulled,
+    }
+)
+"""What `Decisions.take` takes."""
+
 
 @dataclass(slots=True)
 class _Round:
@@ -17,11 +37,11 @@ class _Round:
 
     opened: Fact | None = None
     decision: Fact | None = None
-    stops: list[Fact] = field(default_factory=list)
+    stops: tuple[Fact, ...] = ()
     extension: Fact | None = None
-    alerts: list[Fact] = field(default_factory=list)
-    opinions: list[Fact] = field(default_factory=list)
-    concurred: set[UUID] = field(default_factory=set)
+    alerts: tuple[Fact, ...] = ()
+    opinions: tuple[Fact, ...] = ()
+    concurred: frozenset[UUID] = frozenset()
 
 
 class Decisions:
@@ -40,8 +60,8 @@ class Decisions:
         self._joint_alerts: list[Fact] = []
         self._taken_back: dict[str, bool] = {}
 
-    def take(self, fact: Fact) -> bool:
-        """Whether the fact is one of a department about a decision."""
+    def take(self, fact: Fact) -> None:
+        """Takes a fact whose body is one of `DECIDING`."""
         match fact.data:
             case said.Opened():
                 step = self._round(fact.data)
@@ -54,9 +74,9 @@ class Decisions:
                 self._round(fact.data)
                 self.requests.append(fact)
             case said.Concurred(officer=officer):
-                self._round(fact.data).concurred.add(officer)
+                self._round(fact.data).concurred |= {officer}
             case said.ClockStopped():
-                self._round(fact.data).stops.append(fact)
+                self._round(fact.data).stops += (fact,)
             case said.ClockResumed(stop=stop):
                 self._resumed.setdefault(str(stop), fact.time)
             case said.Extended():
@@ -64,18 +84,15 @@ class Decisions:
             case said.DueSoon(step=None) | said.Overdue(step=None):
                 self._joint_alerts.append(fact)
             case said.DueSoon(step=str(name)) | said.Overdue(step=str(name)):
-                self._round_of(name, fact.data.department, fact.data.round).alerts.append(fact)
+                self._round_of(name, fact.data.department, fact.data.round).alerts += (fact,)
             case said.OpinionRequested():
-                self._round(fact.data).opinions.append(fact)
+                self._round(fact.data).opinions += (fact,)
             case said.OpinionGiven(request=request, agrees=agrees):
                 self._given.setdefault(str(request), (fact.time, agrees))
             case said.OpinionLapsed(request=request, silence=silence):
                 self._lapsed.setdefault(str(request), (fact.time, silence))
             case said.Annulled(decision=decision):
                 self._annulled.setdefault(str(decision), (fact, fact.data))
-            case _:
-                return False
-        return True
 
     def _round(
         self,
@@ -90,7 +107,11 @@ class Decisions:
 
     def _round_of(self, step: str, department: str, number: int) -> _Round:
         self._departments.setdefault(step, department)
-        return self._rounds.setdefault(step, {}).setdefault(number, _Round())
+        rounds = self._rounds.setdefault(step, {})
+        found = rounds.get(number)
+        if found is None:
+            found = rounds[number] = _Round()
+        return found
 
     def _extend(self, fact: Fact, data: said.Extended) -> None:
         if data.step is not None:
@@ -173,7 +194,7 @@ class Decisions:
             reason_code=data.reason_code if isinstance(data, said.Refused) else None,
             reason=data.reason if isinstance(data, said.Refused) else None,
             concurred=len(found.concurred),
-            stops=tuple(self._stop(stop) for one in sorted(rounds) for stop in rounds[one].stops),
+            stops=tuple([self._stop(stop) for one in sorted(rounds) for stop in rounds[one].stops]),
             extension=None if found.extension is None else _extension(found.extension),
             alerts=tuple(map(_alert, found.alerts)),
             opinions=tuple(map(self._opinion, found.opinions)),

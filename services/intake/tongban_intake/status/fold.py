@@ -7,7 +7,7 @@ from uuid import UUID
 from tongban_intake import payloads as said
 from tongban_intake.facts import Fact
 from tongban_intake.status import model
-from tongban_intake.status.decisions import Decisions
+from tongban_intake.status.decisions import DECIDING, Decisions
 
 INTAKE_SOURCE = "/intake"
 
@@ -48,7 +48,9 @@ class _Folding:
         for fact in ordered:
             if fact.source == INTAKE_SOURCE and fact.sequence > self._position:
                 self._position = fact.sequence
-            if not self._decisions.take(fact):
+            if type(fact.data) in DECIDING:
+                self._decisions.take(fact)
+            else:
                 self._take(fact)
 
     def _take(self, fact: Fact) -> None:
@@ -140,7 +142,7 @@ class _Folding:
             annulments=self._decisions.annulments(),
             appeals=tuple(map(self._appeal, self._appeals)),
             delivery_overdue=self._delivery_overdue,
-            acts=tuple(act for fact in self._ordered if (act := _act(fact)) is not None),
+            acts=tuple([_act(fact, act) for fact in self._ordered if (act := said.act_of(fact.data)) is not None]),
         )
 
     def _state(
@@ -268,10 +270,7 @@ def _certificate(fact: Fact, revocation: Fact | None) -> model.CertificateStatus
     )
 
 
-def _act(fact: Fact) -> model.ActStatus | None:
-    act = said.act_of(fact.data)
-    if act is None:
-        return None
+def _act(fact: Fact, act: said.Act) -> model.ActStatus:
     return model.ActStatus(
         event=fact.id,
         number=act.number,
