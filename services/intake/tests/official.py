@@ -48,7 +48,7 @@ OFFICER = UUID(int=0x0FF1CE)
 SHA = "ab" * 32
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 ITEMS = load_catalog().items
-EVENTS = catalog_events(load_catalog())
+EVENTS = catalog_events(load_catalog(), MORNING)
 CATALOGUE = Catalogue(
     {one.data.item: Item.from_definition(one.data.definition) for one in EVENTS if isinstance(one.data, ItemPublished)},
     {one.data.department: one.data for one in EVENTS if isinstance(one.data, DepartmentRegistered)},

@@ -1,5 +1,6 @@
 """The rows of the national platform: what each fact becomes, the same whatever the order, and only what can be loaded."""
 
+import base64
 import csv
 import json
 import random
@@ -18,6 +19,7 @@ from tongban_intake.exchange.mapping import Mapped
 from tongban_intake.exchange.rows import make_row
 from tongban_intake.settings import Settings
 from tongban_local.provider import Engines
+from tongban_runtime.sealing import Sealer
 
 from .cases import Stream
 from .live import stream
@@ -106,14 +108,14 @@ def test_the_process_goes_through_the_states_of_the_exchange() -> None:
     review = "专家评审"
     assert found == [
         ("收件受理", "1", "已接件"),
-        ("收件受理", "6", "请补交设计方案"),
+        ("收件受理", "6", "需补正：建设工程设计方案"),
         ("收件受理", "7", "申请人已补正"),
         ("收件受理", "3", f"予以受理；承诺补交：{investment().item.materials[2].name.zh}"),
         (steps["HP"], "8", "开始办理"),
         (steps["HP"], "9", review),
         (steps["HP"], "10", review),
         (steps["GC"], "8", "开始办理"),
-        (steps["GC"], "6", "建筑面积与方案不符"),
+        (steps["GC"], "6", "需补正：建筑面积(平方米)"),
         (steps["GC"], "7", "申请人已补正"),
         (steps["GC"], "11", "准予"),
         (steps["HP"], "12", "容缺准予"),
@@ -136,7 +138,7 @@ def test_a_decision_began_with_its_round_and_names_who_handled_it() -> None:
 
 def test_who_is_not_competent_names_who_is() -> None:
     (_, row) = of(mapped(turned_away()), "up_pro_process")
-    assert (row["event_name"], row["handle_explain"]) == ("5", "不属于本机关职权范围；应向示范省烟草专卖局申请")
+    assert (row["event_name"], row["handle_explain"]) == ("5", "other-authority；应向示范省烟草专卖局申请")
     (_, row) = of(mapped(turned_away(5, None)), "up_pro_process")
     assert row["event_name"] == "4"
     assert not of(mapped(turned_away()), "up_pro_accept")
@@ -146,9 +148,11 @@ def test_special_procedures_carry_basis_and_end() -> None:
     stop, extension = of(mapped(investment()), "up_pro_special_procedure")
     assert (stop["special_type"], stop["special_name"], stop["cd_operation"]) == ("2", "专家评审", "U")
     assert (stop["special_time"], stop["end_time"]) == ("2026-03-02 16:00:00", "2026-03-02 17:00:00")
-    assert stop["special_reason"].startswith("《")
-    assert stop["special_explain"] == "预计10 个工作日"
-    assert (extension["special_type"], extension["special_reason"]) == ("1", "方案复杂，需再作比选")
+    assert stop["special_reason"] == "《行政许可法》第45条"
+    assert stop["special_explain"].endswith("：预计10 个工作日")
+    assert (extension["special_type"], extension["special_name"]) == ("1", "延长审批")
+    assert extension["special_explain"].endswith("：延长10 个工作日")
+    assert extension["special_time"] == extension["end_time"]
 
 
 def test_a_procedure_that_has_not_ended_is_told_as_a_problem() -> None:
@@ -172,7 +176,11 @@ def test_results_are_taken_back_by_annulment() -> None:
     assert (row["result_type"], row["cd_operation"], row["is_delivery_results"]) == ("12", "I", "0")
     assert row["result_cetr_no"].startswith("1.2.156.3005.2.")
     refused, issued = of(mapped(reopened()), "up_pro_result")
-    assert (refused["result_type"], refused["cd_operation"], refused["result_explain"]) == ("13", "D", "布局不符合要求")
+    assert (refused["result_type"], refused["cd_operation"], refused["result_explain"]) == (
+        "13",
+        "D",
+        "conditions-not-met",
+    )
     assert (issued["result_type"], issued["cd_operation"]) == ("11", "D")
     assert refused["cd_time"] == "2026-03-02 14:00:00"
 
@@ -214,10 +222,10 @@ def test_each_column_that_must_be_filled_is_filled_or_the_row_is_a_problem(table
 
 def test_a_value_longer_than_its_column_is_a_problem() -> None:
     event = investment().events[0]
-    values = {"project_no": "9" * 51, "result_type": "11", "result_date": "2026", "is_delivery_results": "0"}
+    values = {"project_no": "9" * 43, "result_type": "113", "result_date": "2026", "is_delivery_results": "0"}
     problem = problem_of(make_row("up_pro_result", "x", event, values))
     assert problem is not None
-    assert (problem.columns, problem.reason) == (("project_no",), "too-long")
+    assert (problem.columns, problem.reason) == (("result_type",), "too-long")
 
 
 def test_what_cannot_be_mapped_is_told() -> None:
@@ -231,12 +239,25 @@ def test_what_cannot_be_mapped_is_told() -> None:
     assert all(row.event.id != opened.id for row in found.rows)
 
 
-def test_a_text_that_does_not_open_is_a_problem_and_not_an_empty_column() -> None:
-    case = reopened()
-    sealed = [one for one in case.events if one.type == "cn.tongban.approval.refused.v1"][0]
-    broken = replace(sealed, data=sealed.data.model_copy(update={"reason": "s1.AAAA"}))
-    found = rows_of(case.subject, [broken if e is sealed else e for e in case.events], CATALOGUE, SEALER.open)
-    assert [(one.table, one.columns) for one in found.problems] == [("up_pro_process", ("handle_explain",))]
+def test_a_name_that_does_not_open_is_a_problem_and_not_an_empty_column() -> None:
+    case = withdrawn()
+    stranger = Sealer(base64.urlsafe_b64encode(bytes(32)).decode())
+    found = rows_of(case.subject, case.events, CATALOGUE, stranger.open)
+    assert [(one.table, one.columns) for one in found.problems] == [
+        ("up_pro_accept", ("applyer_name", "applyer_page_type", "applyer_page_code"))
+    ]
+
+
+def test_what_officers_wrote_stays_sealed() -> None:
+    opened: list[str] = []
+
+    def note(application: str, field: str, sealed: str) -> str:
+        opened.append(field)
+        return SEALER.open(application, field, sealed)
+
+    for case in every():
+        rows_of(case.subject, case.events, CATALOGUE, note)
+    assert set(opened) <= {"company_name", "company_uscc", "person_name", "person_id"}
 
 
 def test_files_are_their_owner_s_alone_and_equal_for_equal_rows(tmp_path: Path) -> None:

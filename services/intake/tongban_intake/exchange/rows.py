@@ -28,7 +28,7 @@ class Row:
 
     @property
     def guid(self) -> str:
-        return self.values["row_guid"]
+        return self.values.get("row_guid", "")
 
     @property
     def order(self) -> tuple[str, datetime, str]:
