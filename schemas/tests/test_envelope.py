@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from tongban_schemas.envelope import (
     MalformedRecordError,
     decode,
     decode_attributes,
+    decode_data,
     decode_type,
     encode_body,
     encode_headers,
@@ -23,6 +24,8 @@ from tongban_schemas.envelope import (
 )
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.applications import ApplicationSubmitted
+from tongban_schemas.events.approvals import ApprovalOverdue
+from tongban_schemas.events.catalog import CalendarPublished
 from tongban_schemas.types import ItemRef, JsonObject, Utc, format_utc
 
 APPLICATION = UUID("019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47")
@@ -173,6 +176,50 @@ def test_a_broken_payload_is_refused_by_place_and_never_by_value(event: Event, c
     payload = {**event.data.model_dump(mode="json"), **change}
     reason, text = _reason([*encode_headers(event)], json.dumps(payload, ensure_ascii=False).encode())
     assert (reason, text) == ("bad_payload", f"bad_payload: {event.type}: check {place}")
+
+
+CALENDAR = {"region": "990000", "year": 2026, "source": "示范省办公厅通知"}
+OVERDUE = {"department": "heritage", "limit": "legal"}
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        '"1769817600"',
+        "1769817600",
+        '"20260131"',
+        '"2026-1-31"',
+        '"2026-02-30"',
+        '"2026-W05-6"',
+        '"2026-01-31T00:00:00Z"',
+        '" 2026-01-31"',
+        "true",
+        "null",
+    ],
+)
+def test_a_day_is_written_in_one_way_only(day: str) -> None:
+    body = json.dumps(CALENDAR).removesuffix("}") + f', "off": [{day}]}}'
+    with pytest.raises(MalformedRecordError, match=r"check off\.0 \(days are written 2026-01-31\)"):
+        decode_data(CalendarPublished, body.encode())
+
+
+def test_a_day_and_a_time_inside_a_payload_come_back_as_they_were() -> None:
+    calendar = decode_data(CalendarPublished, json.dumps(CALENDAR | {"off": ["2026-01-01"]}).encode())
+    assert isinstance(calendar, CalendarPublished)
+    assert calendar.off == [date(2026, 1, 1)]
+    assert json.loads(encode_body(calendar))["off"] == ["2026-01-01"]
+    overdue = decode_data(ApprovalOverdue, json.dumps(OVERDUE | {"due": "2026-03-31T16:00:00Z"}).encode())
+    assert isinstance(overdue, ApprovalOverdue)
+    assert overdue.due == datetime(2026, 3, 31, 16, tzinfo=UTC)
+    assert json.loads(encode_body(overdue))["due"] == "2026-03-31T16:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    "due", ["2026-04-01T00:00:00+08:00", "2026-03-31T16:00:00", "2026-03-31", "1T", 1774972800, None]
+)
+def test_a_time_inside_a_payload_is_read_as_strictly_as_one_in_the_head(due: object) -> None:
+    with pytest.raises(MalformedRecordError, match=r"check due \(times are UTC"):
+        decode_data(ApprovalOverdue, json.dumps(OVERDUE | {"due": due}).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'"text"', b"null"])
