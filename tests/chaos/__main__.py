@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 
-from tongban_catalog.item import Item
+from tongban_catalog.item import Item, applicable_steps
 from tongban_catalog.load import load_catalog
 from tongban_local.lifecycle import engines_up, temporary_stack
 from tongban_local.stack import SERVICES, Stack
@@ -28,8 +28,10 @@ def _say(text: str) -> None:
 
 
 def _one_officer_settles(item: Item) -> bool:
-    """Whether every case of it ends when each open task is decided once: nobody has to receive it, agree, or wait in line."""
-    return item.acceptance.by == "rule" and all(step.quorum == 1 and step.quota is None for step in item.steps)
+    """Whether its example case ends when each open task is decided once: nobody has to receive it, agree, be asked or wait."""
+    steps = applicable_steps(item, item.form.example())
+    alone = all(step.quorum == 1 and step.quota is None and not step.opinions for step in steps)
+    return item.acceptance.by == "rule" and alone
 
 
 async def campaign(stack: Stack, scale: Scale, seed: int) -> Report:
