@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-_READ_SECONDS = 0.05
+READ_SECONDS = 0.05
+"""How long a `ShiftedClock` may go on with an old shift."""
 
 
 class Clock(Protocol):
@@ -31,7 +32,7 @@ class ShiftedClock:
         self._read_at = float("-inf")
 
     def now(self) -> datetime:
-        if time.monotonic() - self._read_at >= _READ_SECONDS:
+        if time.monotonic() - self._read_at >= READ_SECONDS:
             self._shift = read_shift(self._path)
             self._read_at = time.monotonic()
         return datetime.now(UTC) + self._shift

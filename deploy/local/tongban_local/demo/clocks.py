@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 from tongban_catalog.load import Catalog
-from tongban_runtime.clock import write_shift
+from tongban_runtime.clock import READ_SECONDS, write_shift
 
 from tongban_local.demo.proof import ProofFailedError
 from tongban_local.people import Applicant, Json, Officer
@@ -28,33 +28,36 @@ _LOOK_SECONDS = 0.1
 
 
 class Calendar:
-    """The stack's clock, in days before now."""
+    """The stack's clock, in days before now. Every program has the new time when a method returns."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._left = BACK
-        self._write()
-
-    def pass_days(self, days: int) -> None:
-        self._left -= days
-        self._write()
-
-    def now_again(self) -> None:
         self._left = 0
-        self._write()
 
-    def _write(self) -> None:
-        write_shift(self._stack.clock_shift, timedelta(days=-self._left))
+    async def pass_days(self, days: int) -> None:
+        await self._set(self._left - days)
+
+    async def go_back(self, days: int) -> None:
+        await self._set(days)
+
+    async def now_again(self) -> None:
+        await self._set(0)
+
+    async def _set(self, left: int) -> None:
+        self._left = left
+        write_shift(self._stack.clock_shift, timedelta(days=-left))
+        await asyncio.sleep(2 * READ_SECONDS)
 
 
 async def show(stack: Stack, http: httpx.AsyncClient, applicant: Applicant, catalog: Catalog, say: Announce) -> None:
     """Takes both cases so far as their clocks are told of. Raises: ProofFailedError when a clock does not keep the law."""
     calendar = Calendar(stack)
     try:
+        await calendar.go_back(BACK)
         await _review(stack, http, applicant, catalog, calendar, say)
         await _pension(stack, http, applicant, catalog, calendar, say)
     finally:
-        calendar.now_again()
+        await calendar.now_again()
 
 
 async def _review(
@@ -70,10 +73,10 @@ async def _review(
     say(f"  {name.zh} {name.en}")
     before = await _clock(applicant, case, "HZ")
     say(f"    开始 opened          {_words(before)}")
-    calendar.pass_days(3)
+    await calendar.pass_days(3)
     await officer.act(case, "HZ", "procedures", {"procedure": "expert-review"})
     say(f"    专家评审开始 review  {_words(await _clock(applicant, case, 'HZ', stopped=True))}")
-    calendar.pass_days(14)
+    await calendar.pass_days(14)
     task = await officer.task(case, "HZ")
     stop = next(one["stop"] for one in task["procedures"] if one["ended_at"] is None)
     await officer.act(case, "HZ", f"procedures/{stop}/resume")
@@ -103,7 +106,7 @@ async def _pension(
         say(f"    {step:<8} {body.name.zh} {body.name.en}: {_words(await _clock(applicant, case, step))}")
         if step == "OUTFUND" and "DONE" in [task["step"] for task in await desks["DONE"].tasks_of(case)]:
             raise ProofFailedError("资金未到已开始办结 The last step began before the money came")
-        calendar.pass_days(days)
+        await calendar.pass_days(days)
         await desks[step].act(case, step, "take")
         await desks[step].act(case, step, "grant")
     await _finished(applicant, case)
