@@ -42,7 +42,8 @@ _DUTIES = ("head", "supervisor")
 Result = TypeVar("Result")
 
 Phases = Literal["receiving", "running", "not-accepted", "withdrawn"]
-StepState = Literal["closed", "open", "correction", "granted", "refused", "suspended"]
+StepState = Literal["closed", "open", "correction", "granted", "refused", "suspended", "pending"]
+"""``suspended``: what it rests on was taken back; ``pending``: to be opened anew once the case runs again."""
 
 steps = st.sampled_from(sorted(_DEPARTMENTS))
 fields = st.sampled_from(["plot", "noise"])
@@ -364,11 +365,16 @@ class Life(RuleBasedStateMachine):
             self._reopen(name)
 
     def _reopen(self, name: str) -> None:
+        """A decision is taken back. A grant that rests on it is suspended; a refusal rests on no grant and stands."""
         model = self.model
-        if name in _NEEDS and model.steps["BUILD"].state in ("granted", "refused"):
+        if name in _NEEDS and model.steps["BUILD"].state == "granted":
             model.steps["BUILD"].state = "suspended"
-        model.open(name)
-        model.open_last()
+        model.steps[name].state = "pending" if name in _NEEDS else "suspended"
+        if model.running:
+            for one in _NEEDS:
+                if model.steps[one].state == "pending":
+                    model.open(one)
+            model.open_last()
 
     @precondition(lambda self: self.model.refused)
     @rule(name=steps)
