@@ -331,8 +331,7 @@ class Life(RuleBasedStateMachine):
     def stop(self, name: str) -> None:
         one = self.model.steps[name]
         allowed = self._free(name) and not one.stopped
-        repeated = self.model.running and one.stopped and one.state in ("open", "correction")
-        self._step(name, "procedures", {"procedure": "survey"}, allowed=allowed, repeated=repeated)
+        self._step(name, "procedures", {"procedure": "survey"}, allowed=allowed, repeated=one.stopped)
         one.stopped = one.stopped or allowed
 
     @rule(name=steps)
