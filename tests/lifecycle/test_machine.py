@@ -5,6 +5,7 @@ not allow has to be refused with 409 and a reason, and leave the case as it was.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ from tongban_schemas.types import CHINA
 from tests.lifecycle.sample import item, limit, step
 from tests.lifecycle.world import Person, World, morning, world
 
-RUNS = 2000
+RUNS = int(os.environ.get("TONGBAN_LIVES", "400"))
+"""How many lives; `make lives` takes two thousand."""
 _START = date(2026, 3, 2)
 _DEPARTMENTS = {"LAND": "natural-resources", "ECO": "ecology", "BUILD": "housing"}
 _INPUTS = {"LAND": {"plot"}, "ECO": {"noise"}, "BUILD": set[str]()}
