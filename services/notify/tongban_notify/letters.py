@@ -6,12 +6,11 @@ make the in-site message, the text part and the HTML part of the mail.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta, timezone
 from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from tongban_catalog.form import Text
-from tongban_schemas.types import Language
+from tongban_schemas.types import CHINA, Language
 
 from tongban_notify.names import News
 from tongban_notify.news import Kind
@@ -19,7 +18,6 @@ from tongban_notify.news import Kind
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-_BEIJING = timezone(timedelta(hours=8))
 _MONTHS = [
     "January",
     "February",
@@ -147,7 +145,7 @@ def _details(news: News, language: Language) -> tuple[tuple[str, str], ...]:
 
 
 def _local_time(news: News, language: Language) -> str:
-    at = news.happened_at.astimezone(_BEIJING)
+    at = news.happened_at.astimezone(CHINA)
     if language == "zh":
         return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}（北京时间）"
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} (Beijing time)"

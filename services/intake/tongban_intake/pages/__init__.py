@@ -1,12 +1,12 @@
 """The pages' templates: Chinese first with English beside it, readable without scripts and on a phone."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from tongban_schemas.types import CHINA
 
-_CHINA = timezone(timedelta(hours=8))
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
     "Cache-Control": "no-store",
@@ -34,7 +34,7 @@ SYMBOLS = {
 
 def _local_time(value: datetime) -> str:
     """The time in China, to the minute."""
-    return value.astimezone(_CHINA).strftime("%Y-%m-%d %H:%M")
+    return value.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
 def _web_address(value: str) -> str | None:
