@@ -166,9 +166,11 @@ def test_services_named_by_topics_are_the_services_of_the_workspace() -> None:
 def test_topics_know_their_readers_and_writers() -> None:
     assert [topic.topic for topic in topics_produced_by("notify")] == ["tongban.notifications.v1"]
     assert [topic.topic for topic in topics_consumed_by("certificates")] == [
+        "tongban.access.v1",
         APPLICATIONS,
         "tongban.approvals.v1",
         "tongban.catalog.v1",
+        "tongban.evidence.v1",
     ]
     assert TOPICS["tongban.catalog.v1"].kafka_config["cleanup.policy"] == "compact"
     assert all(topic.kafka_config["retention.ms"] == "-1" for topic in TOPICS.values())

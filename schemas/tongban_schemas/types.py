@@ -97,6 +97,9 @@ class ItemRef(Value):
 
 
 MaterialId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="A material of the item.")]
+ResourceId = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9-]{1,60}$", description="An information resource of the catalogue.")
+]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Round = Annotated[int, Field(ge=1, description="How often the step was opened; a decision counts in its own round.")]
 CaseNumber = Annotated[

@@ -1,11 +1,11 @@
-"""What the catalogue's publisher says: service items, departments, working-day calendars. This topic is compacted by key."""
+"""What the catalogue's publisher says: service items, departments, calendars, information resources. This topic is compacted by key."""
 
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from tongban_schemas.envelope import EventData
-from tongban_schemas.types import Day, DepartmentId, ItemRef, JsonObject
+from tongban_schemas.types import Day, DepartmentId, ItemRef, JsonObject, ResourceId
 
 TOPIC = "tongban.catalog.v1"
 
@@ -53,4 +53,15 @@ class CalendarPublished(EventData):
     source: str = Field(description="The official notice.")
 
 
-EVENTS: tuple[type[EventData], ...] = (ItemPublished, DepartmentRegistered, CalendarPublished)
+class ResourcePublished(EventData):
+    """An information resource: what a department holds, in which class of sharing. Key: ``resource:<id>``."""
+
+    TYPE: ClassVar[str] = "cn.tongban.resource.published.v1"
+    TOPIC: ClassVar[str] = TOPIC
+
+    resource: ResourceId
+    provider: DepartmentId
+    definition: JsonObject = Field(description="The resource, valid against catalog/resource.schema.json.")
+
+
+EVENTS: tuple[type[EventData], ...] = (ItemPublished, DepartmentRegistered, CalendarPublished, ResourcePublished)
