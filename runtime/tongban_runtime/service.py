@@ -23,6 +23,7 @@ from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
 from tongban_runtime.consumer import Consumer
 from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
 from tongban_runtime.health import Health, Heartbeat
+from tongban_runtime.keys import Keyring, NoVault
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
 from tongban_runtime.sealing import Sealer
@@ -49,6 +50,7 @@ class Runtime:
     authenticator: Authenticator
     processor: Processor | None = None
     acts: ActSigner = field(default_factory=ActSigner)
+    keyring: Keyring = field(default_factory=NoVault)
 
 
 @dataclass(slots=True)
