@@ -78,11 +78,11 @@ def _strings(schema: JsonObject) -> st.SearchStrategy[str]:
             return TIMES.map(format_utc)
     if "pattern" in schema:
         return st.from_regex(schema["pattern"].removesuffix("$") + r"\Z")
-    return st.text(max_size=30)
+    return st.text(min_size=schema.get("minLength", 0), max_size=30)
 
 
 @pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: f"{revision.type}/{revision.number}")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_what_a_published_schema_accepts_is_read_and_comes_back(revision: Revision, data: st.DataObject) -> None:
     payload = data.draw(values(revision.schema))
@@ -105,7 +105,7 @@ def test_what_a_published_schema_accepts_is_read_and_comes_back(revision: Revisi
 
 
 @pytest.mark.parametrize("newest", NEWEST, ids=lambda revision: revision.type)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_what_is_written_is_valid_and_unknown_fields_are_ignored(newest: Revision, data: st.DataObject) -> None:
     model = EVENTS[newest.type]
