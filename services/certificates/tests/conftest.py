@@ -74,10 +74,6 @@ def signer(signing_directory: Path) -> CertificateSigner:
 
 
 VERIFY_URL = "http://127.0.0.1:8103"
-TABLES = (
-    "certificate_file, certificate, version_counter, serial_counter, waiting_case, department, item, calendar, alarm, "
-    "fact, subject, outbox, position"
-)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +85,10 @@ async def database_pool(database: Callable[[str], Awaitable[str]]) -> AsyncItera
 
 @pytest.fixture
 async def pool(database_pool: Any) -> Any:
-    await database_pool.execute(f"TRUNCATE {TABLES}")
+    rows = await database_pool.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('schema_migrations', 'outbox_leader')"
+    )
+    await database_pool.execute(f"TRUNCATE {', '.join(row['tablename'] for row in rows)}")
     return database_pool
 
 

@@ -1,0 +1,126 @@
+"""The registers of the departments that this deployment serves: looked up, kept, and asked where they lie elsewhere."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from tongban_runtime.database import Pool, Tx
+from tongban_schemas.events.evidence import Cause
+
+from tongban_certificates.registers import store
+from tongban_certificates.registers.holder import HolderKey, RegisterKeyError
+from tongban_certificates.registers.model import Record, RecordChanged
+from tongban_certificates.registers.store import Entry, Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """On whose behalf a register elsewhere is asked: the request, its purpose and basis, and the fields that are wanted."""
+
+    request: UUID
+    purpose: str
+    basis: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a source says about the holder with this number."""
+
+    holder: str
+    values: Mapping[str, object]
+    valid_until: datetime | None = None
+    version: int | None = None
+
+
+class RemoteRegister(Protocol):
+    """A register in somebody else's system, which is asked for each record."""
+
+    async def ask(self, record: UUID, resource: str, holder: str, asked: Asked) -> Record | None:
+        """The record; None: there is none. Raises `SourceDownError`."""
+        ...
+
+
+Listener = Callable[[Tx, Sequence[RecordChanged], Cause], Awaitable[None]]
+"""Is told, inside the transaction, which records that existed have another content now."""
+
+
+class Registers:
+    """Where records are found and kept. ``remote``: the registers elsewhere, by resource."""
+
+    def __init__(self, key: HolderKey, remote: Mapping[str, RemoteRegister] | None = None) -> None:
+        self._key = key
+        self._remote = dict(remote or {})
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Every later change is told to ``listener`` in the transaction that makes it."""
+        self._listeners.append(listener)
+
+    def is_remote(self, resource: str) -> bool:
+        """Whether finding a record means asking somebody else's system: do it outside of transactions that hold locks."""
+        return resource in self._remote
+
+    async def check_key(self, pool: Pool) -> None:
+        """Raises `RegisterKeyError` when the records of this database were kept under another key."""
+        async with pool.acquire() as tx, tx.transaction():
+            if not await store.key_is(tx, self._key.fingerprint):
+                raise RegisterKeyError("the registers were kept under another key: restore the file with that key")
+
+    async def find(self, tx: Tx, resource: str, holder: str, asked: Asked | None = None) -> Record | None:
+        """The current record of the holder with this number, also one that has expired; None: there is none.
+
+        ``asked`` is needed where `is_remote`. Raises `SourceDownError`.
+        """
+        remote = self._remote.get(resource)
+        if remote is None:
+            return await store.find(tx, resource, self._key.holder(resource, holder))
+        if asked is None:
+            raise ValueError(f"{resource} lies elsewhere: say on whose behalf it is asked")
+        return await remote.ask(self._key.record(resource, holder), resource, holder, asked)
+
+    async def records(self, tx: Tx, ids: Collection[UUID]) -> dict[UUID, Record]:
+        """The current records with these ids; of registers elsewhere, those that their source has sent."""
+        return await store.records(tx, ids)
+
+    async def put(
+        self, tx: Tx, resource: str, rows: Iterable[Row], at: datetime, cause: Cause = "source"
+    ) -> list[RecordChanged]:
+        """Keeps what a source says since ``at``; returns the records that existed and have another content now."""
+        return (await self.take(tx, resource, self.entries(resource, rows, at), cause)).changes
+
+    async def withdraw(
+        self, tx: Tx, resource: str, holders: Iterable[str], at: datetime, cause: Cause = "source"
+    ) -> list[RecordChanged]:
+        """The records of these holders are gone since ``at``; returns those that were there."""
+        return (await self.take(tx, resource, self.withdrawals(resource, holders, at), cause)).changes
+
+    def entries(self, resource: str, rows: Iterable[Row], at: datetime) -> list[Entry]:
+        """Rows with what they are found by."""
+        return [
+            Entry(
+                record=self._key.record(resource, row.holder),
+                holder=self._key.holder(resource, row.holder),
+                values=row.values,
+                at=at,
+                valid_until=row.valid_until,
+                version=row.version,
+            )
+            for row in rows
+        ]
+
+    def withdrawals(self, resource: str, holders: Iterable[str], at: datetime) -> list[Entry]:
+        return [
+            Entry(self._key.record(resource, holder), self._key.holder(resource, holder), None, at)
+            for holder in holders
+        ]
+
+    async def take(self, tx: Tx, resource: str, entries: Sequence[Entry], cause: Cause = "source") -> Taken:
+        """Keeps entries of one register and tells the listeners; says what became of them."""
+        taken = await store.take(tx, resource, entries)
+        if taken.changes:
+            for listener in self._listeners:
+                await listener(tx, taken.changes, cause)
+        return taken
