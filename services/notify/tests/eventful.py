@@ -1,5 +1,6 @@
 """A case with every kind of news that there is, and with officers' words that open."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData
@@ -33,44 +34,41 @@ from tongban_schemas.events.approvals import (
 from tongban_schemas.events.certificates import CertificateDeliveryOverdue, CertificateRevoked
 from tongban_schemas.types import Limit
 
-from .history import ITEM, MORNING, SEALER, fact, whole_case
+from .history import ITEM, MORNING, Seal, fact, whole_case
 
 OFFICER = UUID(int=0xF1)
 OTHER = UUID(int=0xF2)
 _KIND = "11990000000000019A001"
 _LAND, _BODY = "LAND1", "natural-resources"
+Told = EventData | Callable[[Seal], EventData]
 
 
 def every_news(subject: str) -> list[Event]:
     """`whole_case`, and before its end everything else that a person can be told. Minutes are unique."""
-
-    def sealed(field: str, kind: str) -> str:
-        return SEALER.seal(subject, field, f"因为{kind}")
-
-    intake: list[EventData] = [
+    intake: list[Told] = [
         ApplicationAccepted(item=ITEM, promised=["site-plan"]),
         ApplicationAccepted(item=ITEM, deemed=True),
-        ApplicationCorrectionNoticed(
+        lambda seal: ApplicationCorrectionNoticed(
             department=_BODY,
             fields=["project_name"],
             materials=["site-plan"],
-            message=sealed(f"{NOTICE_FIELD}/2", "correction-noticed"),
+            message=seal(f"{NOTICE_FIELD}/2", "因为correction-noticed"),
         ),
-        ApplicationNotAccepted(
+        lambda seal: ApplicationNotAccepted(
             department=_BODY,
             reason_code="not-competent",
-            reason=sealed(NON_ACCEPTANCE_FIELD, "not-accepted"),
+            reason=seal(NON_ACCEPTANCE_FIELD, "因为not-accepted"),
             right_authority="Example Ecology Bureau",
         ),
         ApplicationPromiseOverdue(materials=["site-plan"]),
         ApplicationWithdrawn(),
     ]
-    approvals: list[EventData] = [
-        ApprovalCorrectionRequested(
+    approvals: list[Told] = [
+        lambda seal: ApprovalCorrectionRequested(
             step=_LAND,
             department=_BODY,
             fields=["project_name"],
-            message=sealed(correction_field(_LAND), "correction"),
+            message=seal(correction_field(_LAND), "因为correction"),
         ),
         ApprovalClockStopped(
             step=_LAND,
@@ -80,11 +78,11 @@ def every_news(subject: str) -> list[Event]:
             officer=OFFICER,
         ),
         ApprovalClockResumed(step=_LAND, department=_BODY, stop=OTHER, officer=OFFICER),
-        ApprovalExtended(
+        lambda seal: ApprovalExtended(
             step=_LAND,
             department=_BODY,
             by=Limit(number=5, unit="WD"),
-            reason=sealed(extension_field(_LAND), "extended"),
+            reason=seal(extension_field(_LAND), "因为extended"),
             officer=OFFICER,
         ),
         ApprovalOverdue(step=_LAND, department=_BODY, limit="promised", due=MORNING),
@@ -92,34 +90,34 @@ def every_news(subject: str) -> list[Event]:
             step=_LAND, department=_BODY, opinion="heritage", request=OTHER, asked="heritage", silence="deemed"
         ),
         ApprovalGranted(step=_LAND, department=_BODY, decided_by="rule", deemed=True),
-        ApprovalRefused(
+        lambda seal: ApprovalRefused(
             step=_LAND,
             department=_BODY,
             decided_by="officer",
             reason_code="not-met",
-            reason=sealed(refusal_field(_LAND), "refused"),
+            reason=seal(refusal_field(_LAND), "因为refused"),
         ),
-        ApprovalAnnulled(
+        lambda seal: ApprovalAnnulled(
             step=_LAND,
             department=_BODY,
             decision=OTHER,
             reopen=True,
             reason_code="mistake",
-            reason=sealed(annulment_field(_LAND), "annulled"),
+            reason=seal(annulment_field(_LAND), "因为annulled"),
             officer=OFFICER,
         ),
         ApprovalOpened(step=_LAND, department=_BODY, round=2, because=OTHER),
-        ApprovalAppealDecided(
+        lambda seal: ApprovalAppealDecided(
             step=_LAND,
             department=_BODY,
             appeal=OTHER,
             outcome="annulled",
-            text=sealed(appeal_decision_field(_LAND), "appeal-decided"),
+            text=seal(appeal_decision_field(_LAND), "因为appeal-decided"),
             officer=OFFICER,
         ),
     ]
     issuer = "administrative-approval"
-    certificates: list[EventData] = [
+    certificates: list[Told] = [
         CertificateRevoked(number="1.2.156.3005.2.1", issuer=issuer, cause="annulled", because=OTHER),
         CertificateDeliveryOverdue(item=ITEM, kind=_KIND, issuer=issuer, due=MORNING),
     ]

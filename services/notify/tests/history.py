@@ -1,16 +1,19 @@
 """Facts that the tests of notify tell."""
 
-import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid5
 
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
 from tongban_schemas.events.approvals import (
     ApprovalCorrectionRequested,
     ApprovalGranted,
     ApprovalRefused,
+    correction_field,
+    refusal_field,
 )
 from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
 from tongban_schemas.events.certificates import CertificateIssued
@@ -20,9 +23,6 @@ ITEM = ItemRef(code="11990000000000019A3990100001000", version=1)
 PERSON = UUID("5c1d8f0a-6b2e-4f37-8d19-7e4a2c9b0f13")
 ADDRESS = "canary@example.com"
 MORNING = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
-SEAL_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
-SEALER = Sealer(SEAL_KEY)
-SEALED_NOTE = "s1.Zm9yLWRlbW8tb25seS1ub3QtYS1yZWFsLXNlYWxlZC12YWx1ZQ"
 _OFFICER = {"by": "officer"}
 DEFINITION: JsonObject = {
     "code": ITEM.code,
@@ -87,10 +87,19 @@ _NAMES = {
 }
 
 
-def fact(subject: str, source: str, sequence: int, data: EventData, minutes: int = 0) -> Event:
-    """A fact of a case, ``minutes`` after `MORNING`."""
+Seal = Callable[[str, str], str]
+"""(field, text) -> the text, sealed for one event."""
+
+
+def fact(
+    subject: str, source: str, sequence: int, data: EventData | Callable[[Seal], EventData], minutes: int = 0
+) -> Event:
+    """A fact of a case, ``minutes`` after `MORNING`. ``data`` may be made with what seals for this very event."""
+    event = uuid5(UUID(subject), f"{source}|{sequence}")
+    if not isinstance(data, EventData):
+        data = data(partial(case_keys(subject).seal, event))
     return Event(
-        id=uuid5(UUID(subject), f"{source}|{sequence}|{data.TYPE}"),
+        id=event,
         source=source,
         subject=subject,
         time=MORNING + timedelta(minutes=minutes),
@@ -104,17 +113,30 @@ def fact(subject: str, source: str, sequence: int, data: EventData, minutes: int
 def submitted(
     subject: str, *, language: Language = "zh", address: str | None = ADDRESS, person: UUID = PERSON
 ) -> Event:
-    sealed = {} if address is None else {"contact_email": SEALER.seal(subject, "contact_email", address)}
-    data = ApplicationSubmitted(item=ITEM, applicant=person, region="990102", language=language, sealed=sealed)
+
+    def data(seal: Seal) -> EventData:
+        sealed = {} if address is None else {"contact_email": seal("contact_email", address)}
+        return ApplicationSubmitted(item=ITEM, applicant=person, region="990102", language=language, sealed=sealed)
+
     return fact(subject, "/intake", 1, data)
 
 
 def whole_case(subject: str, *, language: Language = "zh") -> list[Event]:
     """A case with every kind of news; 8 facts owe 7 in-site messages and 5 e-mails."""
     land, housing = "/approvals/natural-resources", "/approvals/housing"
-    request = ApprovalCorrectionRequested(
-        step="LAND1", department="natural-resources", fields=["project_name"], message=SEALED_NOTE
-    )
+
+    def request(seal: Seal) -> EventData:
+        message = seal(correction_field("LAND1"), "请补正")
+        return ApprovalCorrectionRequested(
+            step="LAND1", department="natural-resources", fields=["project_name"], message=message
+        )
+
+    def refusal(seal: Seal) -> EventData:
+        reason = seal(refusal_field("FIRE1"), "不符合要求")
+        return ApprovalRefused(
+            step="FIRE1", department="housing", decided_by="officer", reason_code="not-safe", reason=reason
+        )
+
     asked = fact(subject, land, 1, request, 20)
     certificate = CertificateIssued(
         item=ITEM,
@@ -123,9 +145,6 @@ def whole_case(subject: str, *, language: Language = "zh") -> list[Event]:
         issuer="administrative-approval",
         pdf_sha256="0" * 64,
         verification="http://127.0.0.1/verify/1",
-    )
-    refusal = ApprovalRefused(
-        step="FIRE1", department="housing", decided_by="officer", reason_code="not-safe", reason=SEALED_NOTE
     )
     return [
         submitted(subject, language=language),

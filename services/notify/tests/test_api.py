@@ -15,11 +15,13 @@ from tongban_notify.wiring import wire
 from tongban_runtime.auth import Authenticator, routes_without_policy
 from tongban_runtime.database import Pool
 from tongban_runtime.health import Health
+from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
+from tongban_runtime.testing.keys import TestKeyring
 
 from .eventful import every_news
-from .history import ADDRESS, PERSON, SEAL_KEY, SEALER, submitted, whole_case
+from .history import ADDRESS, PERSON, submitted, whole_case
 
 ISSUER = "http://issuer.example"
 KEY = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
@@ -31,13 +33,21 @@ async def runtime(informed_pool: Pool, clock: FakeClock) -> Runtime:
         instance="notify",
         kafka="127.0.0.1:1",
         database=SecretStr("postgresql://unused"),
-        seal_key=SecretStr(SEAL_KEY),
+        seal_key=SecretStr("A" * 43),
         token_issuer=ISSUER,
         token_jwks="file:///unused",
         smtp="127.0.0.1:25",
         public_url="https://portal.example",
     )
-    return Runtime(settings, informed_pool, Health(60), clock, SEALER, Authenticator(ISSUER, KeySet([KEY])))
+    return Runtime(
+        settings,
+        informed_pool,
+        Health(60),
+        clock,
+        Sealer("A" * 43),
+        Authenticator(ISSUER, KeySet([KEY])),
+        keyring=TestKeyring(),
+    )
 
 
 @pytest.fixture
@@ -80,7 +90,7 @@ async def test_messages_come_newest_first_in_both_languages(client: httpx.AsyncC
 
 
 async def test_the_officers_words_stand_in_the_persons_inbox(
-    client: httpx.AsyncClient, informed_pool: Pool, clock: FakeClock
+    client: httpx.AsyncClient, runtime: Runtime, informed_pool: Pool, clock: FakeClock
 ) -> None:
     events = every_news(str(uuid4()))
     async with informed_pool.acquire() as tx, tx.transaction():
@@ -88,6 +98,28 @@ async def test_the_officers_words_stand_in_the_persons_inbox(
     messages = (await client.get("/v1/messages", params={"limit": 100}, headers=bearer())).json()["messages"]
     extended = next(message for message in messages if message["about"] == "extended")
     assert "理由：因为extended" in extended["zh"]["happened"]
+    assert isinstance(runtime.keyring, TestKeyring)
+    asked = runtime.keyring.asked
+    assert {(one.purpose, one.department, one.officer) for one in asked} == {("notify", None, None)}
+    assert not [one for one in asked if "contact_email" in one.fields]
+    assert len(asked) == 1
+
+
+async def test_without_keys_the_message_leads_to_the_status_page(
+    client: httpx.AsyncClient, runtime: Runtime, case: str
+) -> None:
+    assert isinstance(runtime.keyring, TestKeyring)
+    runtime.keyring.refusing[UUID(case)] = "erased"
+    messages = (await client.get("/v1/messages", headers=bearer())).json()["messages"]
+    refused = next(message for message in messages if message["about"] == "refused")
+    assert "请在办理进度页面查看理由" in refused["zh"]["happened"]
+    assert len(messages) == 7
+
+
+async def test_nothing_personal_rests_in_the_clear(informed_pool: Pool, clock: FakeClock) -> None:
+    events = every_news(str(uuid4()))
+    async with informed_pool.acquire() as tx, tx.transaction():
+        await registry(Shelf(), clock).handler_of(events[0].type).function(tx, events)
     assert not await informed_pool.fetch("SELECT FROM notification WHERE particulars::text LIKE '%因为%'")
 
 

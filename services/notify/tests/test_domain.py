@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tongban_notify.domain import RetryPolicy, channels, owed, recipient
 from tongban_notify.news import FACTS, Kind
-from tongban_schemas.envelope import Event
+from tongban_runtime.testing.keys import case_keys
+from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
 from tongban_schemas.events.approvals import ApprovalOpened
 
 from .eventful import every_news
-from .history import ITEM, PERSON, SEALER, fact, submitted, whole_case
+from .history import ITEM, PERSON, Seal, fact, submitted, whole_case
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
 HISTORY = every_news(CASE)
@@ -84,12 +85,15 @@ def test_ids_differ_between_cases_causes_and_channels() -> None:
 
 
 def test_the_newest_address_counts() -> None:
-    moved = SEALER.seal(CASE, "contact_email", "new@example.com")
-    answer = ApplicationCorrected(request=UUID(int=1), sealed={"contact_email": moved})
+    def answer(seal: Seal) -> EventData:
+        return ApplicationCorrected(
+            request=UUID(int=1), sealed={"contact_email": seal("contact_email", "new@example.com")}
+        )
+
     facts = [fact(CASE, "/intake", 9, answer, 90), *HISTORY]
     known = recipient(facts)
     assert known is not None
-    assert SEALER.open(CASE, "contact_email", known.sealed_email or "") == "new@example.com"
+    assert case_keys(CASE).open("contact_email", known.sealed_email or "") == "new@example.com"
 
 
 def test_without_an_address_the_person_is_known_still() -> None:

@@ -1,6 +1,5 @@
 """Every kind of news has words in both languages, and mails are complete, escaped and repeatable."""
 
-import base64
 from dataclasses import replace
 from email import message_from_bytes
 from email.headerregistry import Address
@@ -8,6 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
 from importlib import resources
+from uuid import UUID
 
 import pytest
 from tongban_catalog.department import Department
@@ -18,11 +18,11 @@ from tongban_notify.letters import KINDS, LANGUAGES, Letters
 from tongban_notify.mail import AddressUnusableError, compose, message_id, parse_address
 from tongban_notify.names import News, length, open_text, tell
 from tongban_notify.news import Kind
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.types import Language, Limit, Unit
 
 from .eventful import every_news
-from .history import DEFINITION, MORNING, SEALER
+from .history import DEFINITION, MORNING
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
 LETTERS = Letters("https://portal.example/")
@@ -157,7 +157,7 @@ def test_a_letter_tells_what_the_law_wants_told(kind: Kind, zh: str, en: str) ->
 )
 def test_the_officers_own_words_stand_in_the_persons_letter_alone(kind: Kind) -> None:
     told = news(kind)
-    text = open_text(told, SEALER)
+    text = open_text(told, case_keys(CASE))
     assert text == f"因为{kind}"
     assert text not in repr(NOTIFICATIONS[kind])
     letter = LETTERS.write(told, text)
@@ -168,9 +168,9 @@ def test_the_officers_own_words_stand_in_the_persons_letter_alone(kind: Kind) ->
 
 def test_words_that_do_not_open_are_left_out() -> None:
     told = news("refused")
-    other = Sealer(base64.urlsafe_b64encode(bytes(32)).decode())
-    assert open_text(told, other) is None
-    assert open_text(news("submitted"), SEALER) is None
+    assert open_text(told, case_keys(UUID(int=1))) is None
+    assert open_text(told, None) is None
+    assert open_text(news("submitted"), case_keys(CASE)) is None
     assert "办理进度页面查看理由" in LETTERS.write(told).zh.happened
 
 

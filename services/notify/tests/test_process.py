@@ -13,8 +13,9 @@ from tongban_notify.handlers import registry
 from tongban_runtime.database import Pool
 from tongban_runtime.testing.clock import FakeClock
 
-from .history import SEAL_KEY, submitted
+from .history import submitted
 from .post_office import PostOffice
+from .vault import vault
 
 
 def environment(dsn: str, port: int, secrets: Path) -> dict[str, str]:
@@ -24,7 +25,7 @@ def environment(dsn: str, port: int, secrets: Path) -> dict[str, str]:
         "TONGBAN_INSTANCE": "notify",
         "TONGBAN_KAFKA": "127.0.0.1:1",
         "TONGBAN_DATABASE": dsn,
-        "TONGBAN_SEAL_KEY": SEAL_KEY,
+        "TONGBAN_SEAL_KEY": "A" * 43,
         "TONGBAN_TOKEN_ISSUER": "http://issuer.example",
         "TONGBAN_TOKEN_JWKS": (secrets / "jwks.json").as_uri(),
         "TONGBAN_SMTP": f"127.0.0.1:{port}",
@@ -47,30 +48,31 @@ async def test_killed_between_250_and_commit_the_mail_is_in_the_mailbox_once(
     async with informed_pool.acquire() as tx, tx.transaction():
         await registry(Shelf(), clock).handler_of(event.type).function(tx, [event])
 
-    first = await start(settings)
+    async with vault() as found:
+        first = await start(settings | found)
 
-    async def kill() -> None:
-        post_office.at_data = None
-        first.kill()
-        await first.wait()
+        async def kill() -> None:
+            post_office.at_data = None
+            first.kill()
+            await first.wait()
 
-    post_office.at_data = kill
-    await asyncio.wait_for(first.communicate(), 30)
-    assert first.returncode == -9
-    assert await email_states(dsn) == ["pending"]
+        post_office.at_data = kill
+        await asyncio.wait_for(first.communicate(), 30)
+        assert first.returncode == -9
+        assert await email_states(dsn) == ["pending"]
 
-    second = await start(settings)
-    async with asyncio.timeout(30):
-        while await email_states(dsn) != ["sent"]:
-            await asyncio.sleep(0.05)
-    second.terminate()
-    _, log = await asyncio.wait_for(second.communicate(), 30)
-    assert second.returncode == 0
-    assert b"notification.sent" in log
-    assert b"canary@example.com" not in log
-    assert len(post_office.mails()) == 1
-    assert len(post_office.mailbox.duplicates()) == 1
-    assert await final_events(dsn) == 1
+        second = await start(settings | found)
+        async with asyncio.timeout(30):
+            while await email_states(dsn) != ["sent"]:
+                await asyncio.sleep(0.05)
+        second.terminate()
+        _, log = await asyncio.wait_for(second.communicate(), 30)
+        assert second.returncode == 0
+        assert b"notification.sent" in log
+        assert b"canary@example.com" not in log
+        assert len(post_office.mails()) == 1
+        assert len(post_office.mailbox.duplicates()) == 1
+        assert await final_events(dsn) == 1
 
 
 async def email_states(dsn: str) -> list[str]:

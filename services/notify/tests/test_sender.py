@@ -3,8 +3,9 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,22 +19,27 @@ from tongban_notify.sender import Round, Sender
 from tongban_notify.smtp import MailServer
 from tongban_runtime.database import ENGINE_ERRORS, Pool
 from tongban_runtime.health import Heartbeat
+from tongban_runtime.keys import KeyRequest, Keyring, Refused, VaultUnavailableError
+from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.testing.clock import FakeClock
+from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.envelope import Event
 
-from .history import ADDRESS, SEALER, catalog, submitted, whole_case
+from .history import ADDRESS, catalog, submitted, whole_case
 from .post_office import PostOffice
 
 DAY = timedelta(hours=24)
 LONGEST = timedelta(minutes=30)
 
 
-def make_sender(pool: Pool, clock: FakeClock, port: int, *, batch: int = 50, connections: int = 2) -> Sender:
+def make_sender(
+    pool: Pool, clock: FakeClock, port: int, *, batch: int = 50, connections: int = 2, keyring: Keyring | None = None
+) -> Sender:
     return Sender(
         pool=pool,
         shelf=Shelf(),
         clock=clock,
-        sealer=SEALER,
+        keyring=keyring or TestKeyring(),
         letters=Letters("https://portal.example"),
         server=MailServer("127.0.0.1", port, timeout=5),
         mail_from="no-reply@notify.tongban",
@@ -43,6 +49,26 @@ def make_sender(pool: Pool, clock: FakeClock, port: int, *, batch: int = 50, con
         heartbeat=Heartbeat("sender"),
         rng=random.Random(7),  # noqa: S311 - a seed makes the run repeatable
     )
+
+
+class Closed(TestKeyring):
+    """A vault that does not answer until it is ``opened``; ``turned`` counts who came before."""
+
+    opened = False
+    turned = 0
+
+    async def release(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
+        if not self.opened:
+            self.turned += 1
+            raise VaultUnavailableError("closed")
+        return await super().release(wanted)
+
+
+def parse(mail: EmailMessage) -> str:
+    """The text part of a mail."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 @pytest.fixture
@@ -256,6 +282,41 @@ async def test_two_senders_share_the_work_and_repeat_nothing(
     assert await published(informed_pool) == {"sent": 60}
     for sender in senders:
         await sender.close()
+
+
+async def test_a_round_asks_for_all_its_keys_at_once_and_writes_to_nobody_whose_keys_are_gone(
+    informed_pool: Pool, clock: FakeClock, post_office: PostOffice
+) -> None:
+    keyring = TestKeyring()
+    sender = make_sender(informed_pool, clock, post_office.port, keyring=keyring)
+    gone, there = uuid4(), uuid4()
+    await tell(informed_pool, clock, submitted(str(gone)), *whole_case(str(there)))
+    keyring.refusing[gone] = "erased"
+    assert await sender.round() == Round(due=6, sent=5, failed=1)
+    assert {one.application for one in keyring.asked} == {gone, there}
+    assert len(keyring.asked) == 2
+    assert await endings(informed_pool) == {("sent", None): 5, ("failed", "address_unreadable"): 1}
+    mail = next(mail for mail in post_office.mails() if "未获批准" in mail["Subject"])
+    assert "理由：不符合要求" in parse(mail)
+    await sender.close()
+
+
+async def test_a_vault_that_does_not_answer_is_waited_for(
+    informed_pool: Pool, clock: FakeClock, post_office: PostOffice
+) -> None:
+    keyring = Closed()
+    sender = make_sender(informed_pool, clock, post_office.port, keyring=keyring)
+    await tell(informed_pool, clock, submitted(str(uuid4())))
+    running = asyncio.create_task(sender.run())
+    async with asyncio.timeout(20):
+        while not keyring.turned:
+            await asyncio.sleep(0.02)
+        assert await informed_pool.fetchval("SELECT max(attempts) FROM notification") == 0
+        keyring.opened = True
+        while (await endings(informed_pool))["sent", None] < 1:
+            await asyncio.sleep(0.05)
+    sender.stop()
+    await asyncio.wait_for(running, 5)
 
 
 async def test_a_closed_connection_is_opened_again_at_once(

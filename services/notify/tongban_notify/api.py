@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.problems import Problem
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.service import Runtime, new_app
 from tongban_schemas.types import Language
 
@@ -19,6 +19,7 @@ from tongban_notify import store
 from tongban_notify.letters import Letters, Wording
 from tongban_notify.names import open_text
 from tongban_notify.news import Kind
+from tongban_notify.opening import keys_of, text_fields
 
 router = APIRouter(tags=["messages"])
 
@@ -62,8 +63,9 @@ async def messages(
     async with runtime.pool.acquire() as connection:
         found = await store.messages(connection, request.app.state.shelf, caller.id, place, limit + 1)
     shown = found[:limit]
+    keys = await keys_of(runtime.keyring, ((message.application, text_fields(message.news)) for message in shown))
     return InboxPage(
-        messages=[_shown(message, letters, runtime.sealer) for message in shown],
+        messages=[_shown(message, letters, keys.get(message.application)) for message in shown],
         next=_cursor(shown[-1]) if len(found) > limit else None,
     )
 
@@ -86,8 +88,8 @@ def create_app(letters: Letters, shelf: Shelf) -> FastAPI:
     return app
 
 
-def _shown(message: store.Message, letters: Letters, sealer: Sealer) -> InboxMessage:
-    letter = letters.write(message.news, open_text(message.news, sealer))
+def _shown(message: store.Message, letters: Letters, keys: CaseKeys | None) -> InboxMessage:
+    letter = letters.write(message.news, open_text(message.news, keys))
     return InboxMessage(
         id=message.id,
         application=message.application,

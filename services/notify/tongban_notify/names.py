@@ -7,7 +7,7 @@ from uuid import UUID
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item, Limit, Step
-from tongban_runtime.sealing import SealBrokenError, Sealer
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
 
 from tongban_notify.domain import Notification
 from tongban_notify.news import Kind, Particulars
@@ -75,13 +75,13 @@ def length(limit: Limit) -> Text:
     return Text(f"{limit.number}{unit.zh}", f"{limit.number} {unit.en}{'' if limit.number == 1 else 's'}")
 
 
-def open_text(news: News, sealer: Sealer) -> str | None:
-    """The reason or the request that stands in the person's own letter; None when there is none or it does not open."""
-    if news.told.text is None:
+def open_text(news: News, keys: CaseKeys | None) -> str | None:
+    """The words that stand in the person's own letter; None when there are none, or they do not open, or no keys came."""
+    if news.told.text is None or keys is None:
         return None
     for field in news.told.sealed_under:
         try:
-            return sealer.open(str(news.application), field, news.told.text)
+            return keys.open(field, news.told.text)
         except SealBrokenError:
             continue
     return None

@@ -8,14 +8,15 @@ database dies after the server's 250 and before the commit, the mails of that ro
 same bytes under the same Message-ID, by which a server that recognises repeated deliveries (as the local one does) drops them;
 one that does not would deliver at most ``batch`` mails twice.
 
-A server that does not answer ends the round early: mails that were not tried keep their place, and the sender pauses.
+A server that does not answer ends the round early: mails that were not tried keep their place, and the sender pauses. A vault
+that does not answer ends it before the first mail. A case whose keys the vault refuses, because they were erased, gets no mail.
 """
 
 import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -24,13 +25,15 @@ from tongban_runtime import facts, logs, outbox, telemetry
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
 from tongban_runtime.health import Heartbeat
-from tongban_runtime.sealing import SealBrokenError, Sealer
+from tongban_runtime.keys import Keyring
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
 
 from tongban_notify import store
 from tongban_notify.domain import EMAIL_FIELD, RetryPolicy, ended
 from tongban_notify.letters import Letters
 from tongban_notify.mail import AddressUnusableError, compose, parse_address
 from tongban_notify.names import open_text
+from tongban_notify.opening import keys_of, mail_fields
 from tongban_notify.smtp import Connection, HandOver, MailServer, Postponed, Taken, Undeliverable
 
 _POLL_SECONDS = 0.2
@@ -53,6 +56,7 @@ class Round:
 @dataclass(slots=True)
 class _Tries:
     waiting: deque[store.Due]
+    keys: Mapping[UUID, CaseKeys]
     results: list[tuple[store.Due, HandOver, str | None]] = field(default_factory=list)
     server_answered: bool = True
 
@@ -66,7 +70,7 @@ class Sender:
         pool: Pool,
         shelf: Shelf,
         clock: Clock,
-        sealer: Sealer,
+        keyring: Keyring,
         letters: Letters,
         server: MailServer,
         mail_from: str,
@@ -79,7 +83,7 @@ class Sender:
         self._pool = pool
         self._shelf = shelf
         self._clock = clock
-        self._sealer = sealer
+        self._keyring = keyring
         self._letters = letters
         self._from = parse_address(mail_from)
         self._policy = policy
@@ -93,7 +97,7 @@ class Sender:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Sends until `stop`; a database or a mail server that does not answer is waited for."""
+        """Sends until `stop`; a database, a vault or a mail server that does not answer is waited for."""
         idle = 0
         pause = 0.0
         try:
@@ -124,12 +128,16 @@ class Sender:
             await connection.close()
 
     async def round(self) -> Round:
-        """Settles the mails that are due, as many as a batch holds. Raises the database's errors."""
+        """Settles the mails that are due, as many as a batch holds. Raises the database's errors, `VaultUnavailableError`."""
         async with self._pool.acquire() as tx, tx.transaction():
             due = await store.take_due(tx, self._shelf, self._clock.now(), self._batch)
             if not due:
                 return Round()
-            tries = _Tries(deque(due))
+            keys = await keys_of(
+                self._keyring,
+                ((mail.notification.application, mail_fields(mail.news, mail.sealed_email)) for mail in due),
+            )
+            tries = _Tries(deque(due), keys)
             async with asyncio.TaskGroup() as group:
                 for connection in self._connections[: len(due)]:
                     group.create_task(self._hand_over(connection, tries))
@@ -158,36 +166,37 @@ class Sender:
         while tries.waiting and tries.server_answered:
             mail = tries.waiting.popleft()
             with telemetry.span("notify", mail.traceparent) as span:
-                outcome = await self._attempt(connection, mail)
+                outcome = await self._attempt(connection, mail, tries.keys.get(mail.notification.application))
                 tries.results.append((mail, outcome, telemetry.format_traceparent(span) or mail.traceparent))
             if outcome == Postponed("server_unavailable"):
                 tries.server_answered = False
             self._heartbeat.beat()
 
-    async def _attempt(self, connection: Connection, mail: store.Due) -> HandOver:
+    async def _attempt(self, connection: Connection, mail: store.Due, keys: CaseKeys | None) -> HandOver:
         if not mail.news.complete:
             return Postponed("names_unknown")
         if mail.sealed_email is None:
             return Undeliverable("no_address")
-        application = str(mail.notification.application)
+        if keys is None:
+            return Undeliverable("address_unreadable")
         try:
-            recipient = parse_address(self._sealer.open(application, EMAIL_FIELD, mail.sealed_email))
+            recipient = parse_address(keys.open(EMAIL_FIELD, mail.sealed_email))
         except SealBrokenError:
             return Undeliverable("address_unreadable")
         except AddressUnusableError:
             return Undeliverable("address_unusable")
         try:
-            message = self._compose(mail, recipient)
+            message = self._compose(mail, recipient, keys)
             return await connection.hand_over(message, self._from, recipient)
         except Exception as error:  # noqa: BLE001 - one mail that cannot be written must not hold up the others
             logs.warning("notification.retry", error=error, notification=mail.notification.id)
             connection.drop()
             return Postponed("not_writable")
 
-    def _compose(self, mail: store.Due, recipient: str) -> bytes:
+    def _compose(self, mail: store.Due, recipient: str, keys: CaseKeys) -> bytes:
         return compose(
             notification=mail.notification.id,
-            letter=self._letters.write(mail.news, open_text(mail.news, self._sealer)),
+            letter=self._letters.write(mail.news, open_text(mail.news, keys)),
             letters=self._letters,
             language=mail.language,
             sender=self._from,

@@ -39,7 +39,7 @@ async def wire(runtime: Runtime) -> Parts:
             pool=runtime.pool,
             shelf=shelf,
             clock=runtime.clock,
-            sealer=runtime.sealer,
+            keyring=runtime.keyring,
             letters=letters,
             server=mail_server(settings),
             mail_from=settings.mail_from,
