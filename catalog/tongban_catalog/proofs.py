@@ -132,6 +132,8 @@ def proofs(facts: Iterable[Fact]) -> dict[str, Proof]:
                 expires=data.expires,
             )
     for fact in ordered:
+        if fact.data.TYPE == EvidenceRequested.TYPE:
+            continue
         material = fact.data.material
         known = newest.get(material)
         changed = _told(known, fact)
