@@ -6,9 +6,15 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, encode_body, encode_headers, event_id
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
-from tongban_schemas.events.approvals import ApprovalCorrectionRequested, ApprovalGranted, ApprovalOpened
+from tongban_schemas.events.approvals import (
+    ApprovalCorrectionRequested,
+    ApprovalGranted,
+    ApprovalOpened,
+    correction_field,
+)
 from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.events.notifications import NotificationFailed, NotificationSent
 from tongban_schemas.types import ItemRef
@@ -43,7 +49,12 @@ def finished_case(subject: str | None = None, steps: Sequence[str] = ("BA", "KG"
     request = event_id(ApprovalCorrectionRequested.TYPE, subject, steps[0])
     told.append(
         (
-            ApprovalCorrectionRequested(step=steps[0], department="heritage", fields=["project_name"], message="s1.AA"),
+            ApprovalCorrectionRequested(
+                step=steps[0],
+                department="heritage",
+                fields=["project_name"],
+                message=case_keys(subject).seal(request, correction_field(steps[0]), "请更正。"),
+            ),
             heritage,
             (steps[0],),
         )

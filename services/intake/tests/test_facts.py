@@ -11,13 +11,26 @@ from tongban_intake.facts import _MODELS, VIEW_TOPICS, Fact, Reader, fact_of
 from tongban_intake.payloads import BODIES
 from tongban_runtime.outbox import MAX_BODY_BYTES
 from tongban_runtime.records import Record, Unreadable, read
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, encode_body, encode_headers, from_structured
 from tongban_schemas.events import EVENTS
 from tongban_schemas.examples import load_examples
 from tongban_schemas.topics import TOPICS
 
+
+def bound(value: Any, event: UUID) -> Any:
+    """The value with whatever is sealed in it made for this event, as a producer does it."""
+    if isinstance(value, dict):
+        return {name: bound(one, event) for name, one in value.items()}
+    if isinstance(value, list):
+        return [bound(one, event) for one in value]
+    if isinstance(value, str) and value.startswith("s1."):
+        return case_keys("example").seal(event, "example", "示例")
+    return value
+
+
 EXAMPLES = [
-    (event_type, name, document)
+    (event_type, name, document | {"data": bound(document["data"], UUID(document["id"]))})
     for event_type, named in load_examples().items()
     if event_type in BODIES
     for name, document in named.items()
@@ -134,3 +147,15 @@ def test_an_unknown_type_and_a_prefix() -> None:
     assert isinstance(found, tuple)
     assert isinstance(found[1], Fact)
     assert TopicPartition(event.topic, 0).topic in VIEW_TOPICS
+
+
+def test_a_value_that_was_sealed_for_another_event_is_not_taken() -> None:
+    """Moved from event to event, somebody else's value would be opened for whoever may open this one."""
+    moved = next(document for kind, _, document in EXAMPLES if kind == "cn.tongban.approval.refused.v1")
+    event = example_event(moved)
+    body = encode_body(event.data).replace(b'"s1.', b'"s1.A')
+    quick = Reader(event.topic)
+    asked = []
+    quick._read_by_rule = lambda record: asked.append(record)  # type: ignore[method-assign,assignment]
+    assert quick.read(message(event, value=body)) is None
+    assert len(asked) == 1

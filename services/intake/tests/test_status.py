@@ -51,6 +51,8 @@ from tongban_intake.payloads import (
 )
 from tongban_intake.status import Status, decode, encode, status
 
+from .evidence_bodies import evidence_bodies
+
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 ITEM = Item("11990000000000019A3990100001000", 1)
 STEPS = ("BA", "KG", "SG")
@@ -112,6 +114,7 @@ def body(kind: type[AnyBody], rng: random.Random) -> AnyBody:
         DeliveryOverdue: DeliveryOverdue("housing", time),
         Sent: Sent(UUID(int=rng.randrange(5)), rng.choice(("inbox", "email"))),
         Failed: Failed(UUID(int=rng.randrange(5)), "email"),
+        **evidence_bodies(rng),
     }
     return made[kind]
 
@@ -122,7 +125,7 @@ def pool(size_per_type: int = 9) -> list[Fact]:
     return [
         Fact(
             id=event_number(rng.randrange(200)),
-            source=rng.choice(("/intake", "/approvals/heritage", "/notify")),
+            source=rng.choice(("/intake", "/approvals/heritage", "/certificates/housing", "/notify")),
             time=START + timedelta(seconds=rng.randrange(40)),
             sequence=rng.randrange(1, 9),
             trace=rng.choice((None, f"{rng.randrange(9):032x}")),

@@ -16,6 +16,7 @@ import msgspec
 from tongban_runtime.outbox import MAX_BODY_BYTES
 from tongban_runtime.records import Record, Unreadable
 from tongban_runtime.records import read as read_by_rule
+from tongban_runtime.sealing import misplaced
 from tongban_schemas.envelope import Event, encode_body
 from tongban_schemas.events import EVENTS
 from tongban_schemas.topics import TOPICS, topics_consumed_by
@@ -94,6 +95,7 @@ _ordinary = re.compile(
 ).fullmatch
 _traceparent = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 _NO_TRACE = b"0" * 32
+_SEALED = b'"s1.'
 _SOURCES_KEPT = 10_000
 
 
@@ -131,7 +133,12 @@ class Reader:
                 cause if cause is not None else event_id, sequence, time,
             )  # fmt: skip
             body = message.value
-            if _ordinary(b"\n".join(head)) and subject == message.key and len(body) <= MAX_BODY_BYTES:
+            if (
+                _ordinary(b"\n".join(head))
+                and subject == message.key
+                and len(body) <= MAX_BODY_BYTES
+                and not (_SEALED in body and misplaced(UUID(event_id.decode()), body))
+            ):
                 fact = Fact(
                     event_id.decode(),
                     self._source(headers["ce_source"]),

@@ -18,6 +18,9 @@ A step's round is the highest that any fact of it names. Its standing decision i
 back: neither it, nor a decision of the same step in that round or a later one, nor what it rests on was annulled. Requests,
 extensions, opinions and warnings count in their own round as well; stops are shown of every round. Whether every step is
 granted depends on the item's flow, which the view does not know: the certificate says so.
+
+Proofs stand as `tongban_catalog.proofs` says. What the vault said of the case is kept among its facts for the ledger
+(`tongban_intake.ledger`) and shows in no other part of the status.
 """
 
 from tongban_intake.status.fold import INTAKE_SOURCE, status
@@ -34,6 +37,7 @@ from tongban_intake.status.model import (
     NotAcceptedStatus,
     Opinion,
     Promise,
+    ProofStatus,
     State,
     Status,
     StepState,
@@ -58,6 +62,7 @@ __all__ = [
     "NotAcceptedStatus",
     "Opinion",
     "Promise",
+    "ProofStatus",
     "State",
     "Status",
     "StepState",

@@ -8,6 +8,7 @@ from tongban_intake import payloads as said
 from tongban_intake.facts import Fact
 from tongban_intake.status import model
 from tongban_intake.status.decisions import DECIDING, Decisions
+from tongban_intake.status.evidence import proof_statuses
 
 INTAKE_SOURCE = "/intake"
 
@@ -44,12 +45,16 @@ class _Folding:
         self._revocations: dict[str, Fact] = {}
         self._delivery_overdue: datetime | None = None
         self._notified: dict[str, tuple[set[UUID], set[UUID]]] = {}
+        self._evidence: list[Fact] = []
         self._decisions = Decisions()
         for fact in ordered:
             if fact.source == INTAKE_SOURCE and fact.sequence > self._position:
                 self._position = fact.sequence
-            if type(fact.data) in DECIDING:
+            kind = type(fact.data)
+            if kind in DECIDING:
                 self._decisions.take(fact)
+            elif kind in said.EVIDENCE:
+                self._evidence.append(fact)
             else:
                 self._take(fact)
 
@@ -130,7 +135,7 @@ class _Folding:
                 channel: model.Deliveries(len(sent), len(failed))
                 for channel, (sent, failed) in sorted(self._notified.items())
             },
-            timeline=tuple(map(_entry, self._ordered)),
+            timeline=tuple([_entry(fact) for fact in self._ordered if type(fact.data) not in said.ACCESS]),
             number=self._number,
             received_at=self._received,
             receiving=self._receiving,
@@ -143,6 +148,7 @@ class _Folding:
             appeals=tuple(map(self._appeal, self._appeals)),
             delivery_overdue=self._delivery_overdue,
             acts=tuple([_act(fact, act) for fact in self._ordered if (act := said.act_of(fact.data)) is not None]),
+            proofs=proof_statuses(self._evidence) if self._evidence else {},
         )
 
     def _state(

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Literal
 
 import msgspec
+from tongban_catalog.proofs import ProofState
 
 from tongban_intake.payloads import Item, Limit
 
@@ -176,6 +177,33 @@ class ActStatus(Value, frozen=True):
     step: str | None = None
 
 
+class ProofStatus(Value, frozen=True):
+    """One proof; ``state`` as in `tongban_catalog.proofs`. ``because`` is the event after which the applicant may bring it.
+
+    ``rests_on`` are the proofs, by material, that a substitution rests on; ``corrected_at`` is when its source last told
+    that the record had changed.
+    """
+
+    state: ProofState
+    at: datetime
+    provider: str | None = None
+    resource: str | None = None
+    grade: str | None = None
+    requested_at: datetime | None = None
+    expires: datetime | None = None
+    recorded_at: datetime | None = None
+    valid_until: datetime | None = None
+    reason: str | None = None
+    overdue: bool = False
+    because: str | None = None
+    upload_allowed: bool = False
+    disputed: bool = False
+    corrected_at: datetime | None = None
+    changed: tuple[str, ...] = ()
+    rule: int | None = None
+    rests_on: tuple[str, ...] = ()
+
+
 class Deliveries(Value, frozen=True):
     """How many notifications of a channel ended in each way."""
 
@@ -195,7 +223,7 @@ class TimelineEntry(Value, frozen=True):
 
 
 class Status(Value, frozen=True):
-    """What is known of one application. ``version`` counts its facts; it only grows.
+    """What is known of one application. ``version`` counts its facts; it only grows. ``proofs`` are by material.
 
     ``accepted_at`` is when the acceptance counts from: for a deemed one, the receipt.
     """
@@ -224,6 +252,7 @@ class Status(Value, frozen=True):
     appeals: tuple[Appeal, ...] = ()
     delivery_overdue: datetime | None = None
     acts: tuple[ActStatus, ...] = ()
+    proofs: dict[str, ProofStatus] = msgspec.field(default_factory=dict)
 
 
 _encoder = msgspec.json.Encoder()

@@ -1,41 +1,10 @@
-"""What the status view keeps of each event's payload: the fields that it needs, under the contract's names."""
+"""What intake, approvals, certificates and notify say of a case."""
 
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-import msgspec
-
-
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """The service item and its version."""
-
-    code: str
-    version: int
-
-
-class Limit(msgspec.Struct, frozen=True, gc=False):
-    """A length of time: ``number`` of ``unit``, WD, ND, WH or NH."""
-
-    number: int
-    unit: str
-
-
-class Act(msgspec.Struct, frozen=True, gc=False):
-    """A formal act as a document; see `tongban_schemas.types.Act`."""
-
-    number: str
-    kind: str
-    issued_on: date
-    body: str
-    sha256: str
-    jws: str
-
-
-class Body(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="t"):
-    """What the view keeps of a payload. The tag is only written to our own storage."""
-
-    TYPE: ClassVar[str]
+from tongban_intake.payloads.base import Act, Body, Item, Limit
 
 
 class Submitted(Body, frozen=True, gc=False, tag="submitted"):
@@ -329,7 +298,7 @@ class Failed(Body, frozen=True, gc=False, tag="failed"):
     channel: str
 
 
-AnyBody = (
+AnyCase = (
     Submitted
     | Received
     | Accepted
@@ -363,14 +332,3 @@ AnyBody = (
     | Sent
     | Failed
 )
-BODIES: dict[str, type[AnyBody]] = {body.TYPE: body for body in AnyBody.__args__}
-"""By CloudEvents type."""
-
-
-_WITH_ACT = frozenset(body for body in AnyBody.__args__ if "act" in body.__struct_fields__)
-
-
-def act_of(body: AnyBody) -> Act | None:
-    """The document that an event carries, if any."""
-    found: Act | None = getattr(body, "act", None) if type(body) in _WITH_ACT else None
-    return found
