@@ -1,0 +1,122 @@
+"""Where the answers of a form come from: asked of the person, fetched with a proof, or still on their way. Pure.
+
+A person is not asked for what a register can say (State Council Provisions on Online Government Services, art. 7). So their own
+word for such an answer counts only once the register has been asked and could not say it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from tongban_catalog.item import Item, Source, sources_of, undecided_materials
+from tongban_catalog.proofs import Proof
+from tongban_schemas.types import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One answer that a proof supplies. ``value`` is the answer in the clear, or ``sealed`` holds it, under ``field``.
+
+    ``resource_field`` is the register's name of it, ``at`` when the source gave it.
+    """
+
+    answer: str
+    material: str
+    resource_field: str
+    provider: str
+    at: datetime
+    value: Any = None
+    sealed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answers of a case. ``plain`` are those in the clear that count now, ``fetched`` those that proofs supply.
+
+    ``awaited`` are answers on their way, with the source that is to supply them; ``given_up`` those that a source was asked for
+    in vain, so that the person answers after all.
+    """
+
+    plain: JsonObject
+    fetched: Mapping[str, Fetched]
+    awaited: Mapping[str, Source]
+    given_up: frozenset[str]
+
+
+def source_of(item: Item, proof: Proof) -> Source | None:
+    """The item's source that a proof was asked of, or None."""
+    return next(
+        (one for one in item.sources if one.material == proof.material and one.resource == proof.resource),
+        None,
+    )
+
+
+def answered(item: Item, own: Mapping[str, Any], proofs: Mapping[str, Proof], on: date | None = None) -> Answered:
+    """The answers of a case from the person's own ones in the clear and from its proofs; ``on``: the day in China."""
+    fetched = _fetched(item, proofs)
+    supplied = item.supplied
+    plain: JsonObject = {name: value for name, value in own.items() if name not in supplied}
+    plain |= {name: one.value for name, one in fetched.items() if one.sealed is None}
+    while True:
+        awaited = _awaited(item, plain, proofs, fetched, on)
+        opened = {name: own[name] for name in (supplied & own.keys()) - fetched.keys() - awaited.keys() - plain.keys()}
+        if not opened:
+            break
+        plain |= opened
+    given_up = frozenset(
+        name for name in supplied - fetched.keys() - awaited.keys() if _was_asked_in_vain(item, name, proofs)
+    )
+    return Answered(plain, fetched, awaited, given_up)
+
+
+def _fetched(item: Item, proofs: Mapping[str, Proof]) -> dict[str, Fetched]:
+    """What proofs supply; where two supply the same answer, the item's first source does."""
+    found: dict[str, Fetched] = {}
+    for source in item.sources:
+        proof = proofs.get(source.material)
+        if proof is None or proof.state != "provided" or proof.resource != source.resource or proof.provider is None:
+            continue
+        for answer, name in source.supplies.items():
+            if answer not in found and (name in proof.values or name in proof.sealed):
+                found[answer] = Fetched(
+                    answer=answer,
+                    material=source.material,
+                    resource_field=name,
+                    provider=proof.provider,
+                    at=proof.at,
+                    value=proof.values.get(name),
+                    sealed=proof.sealed.get(name),
+                )
+    return found
+
+
+def _awaited(
+    item: Item,
+    plain: JsonObject,
+    proofs: Mapping[str, Proof],
+    fetched: Mapping[str, Fetched],
+    on: date | None,
+) -> dict[str, Source]:
+    asked = sources_of(item, plain, on)
+    undecided = undecided_materials(item, plain)
+    found: dict[str, Source] = {}
+    for source in item.sources:
+        proof = proofs.get(source.material)
+        if proof is not None and proof.state == "substituted":
+            continue
+        if proof is not None and proof.resource == source.resource:
+            coming = proof.pending
+        else:
+            coming = source in asked or (source.material in undecided and proof is None)
+        if coming:
+            found |= {name: source for name in source.supplies if name not in fetched and name not in found}
+    return found
+
+
+def _was_asked_in_vain(item: Item, answer: str, proofs: Mapping[str, Proof]) -> bool:
+    for source in item.sources:
+        proof = proofs.get(source.material)
+        if answer in source.supplies and proof is not None and proof.resource == source.resource:
+            return True
+    return False
