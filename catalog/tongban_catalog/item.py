@@ -15,18 +15,15 @@ from tongban_schemas.types import ItemRef, JsonObject, Limit, Unit
 from tongban_catalog import parse
 from tongban_catalog.clock import NATION
 from tongban_catalog.form import FieldError, Form, Text, text
+from tongban_catalog.guide import Contact, Counter, CrossRegion, Fee
 from tongban_catalog.parts import (
     Acceptance,
     Basis,
     CaseType,
     Certificate,
     Condition,
-    Contact,
-    Counter,
-    CrossRegion,
     Decide,
     DeptChoice,
-    Fee,
     Holder,
     ItemDefinitionError,
     Joint,
@@ -38,6 +35,7 @@ from tongban_catalog.parts import (
     Procedure,
     Quota,
     Renewal,
+    Source,
     StandardRef,
     Step,
     StepSilence,
@@ -70,6 +68,7 @@ __all__ = [
     "Procedure",
     "Quota",
     "Renewal",
+    "Source",
     "StandardRef",
     "Step",
     "StepSilence",
@@ -78,12 +77,16 @@ __all__ = [
     "Verdict",
     "all_granted",
     "applicable_steps",
+    "asked_fields",
     "asked_materials",
     "condition_fields",
     "form_errors",
     "may_decide",
     "open_steps",
+    "sources_of",
     "split_personal",
+    "substitution_of",
+    "undecided_materials",
 ]
 
 _FLOWS_KEPT = 4096
@@ -123,6 +126,7 @@ class Item:
     contacts: tuple[Contact, ...]
     fees: tuple[Fee, ...]
     substitutions: tuple[Substitution, ...]
+    sources: tuple[Source, ...]
     renewal: Renewal | None
     definition: JsonObject = field(repr=False)
     _by_id: Mapping[str, Step] = field(repr=False)
@@ -160,6 +164,11 @@ class Item:
         """The answers that decide which steps exist and who plays a role: no correction may change them."""
         chosen = {one.by for one in self.departments.values() if one.by is not None}
         return frozenset(self._deciding) | chosen
+
+    @property
+    def supplied(self) -> frozenset[str]:
+        """The answers that some source may supply."""
+        return frozenset(name for one in self.sources for name in one.supplies)
 
     def in_force(self, today: date) -> bool:
         """Whether new applications are taken under this version on a day in China."""
@@ -227,14 +236,77 @@ def all_granted(item: Item, answers: Mapping[str, Any], granted: AbstractSet[str
     return bool(ids) and ids <= granted
 
 
-def asked_materials(item: Item, answers: Mapping[str, Any]) -> tuple[Material, ...]:
+def substitution_of(
+    item: Item, answers: Mapping[str, Any], material: str, on: date | None = None
+) -> tuple[int, Substitution] | None:
+    """The first rule that spares the applicant a material for these answers, and which of the item's it is, from 0.
+
+    ``on`` is the day in China whose rules hold; without one, the days of a rule are not looked at.
+    """
+    return next(
+        (
+            (number, one)
+            for number, one in enumerate(item.substitutions)
+            if one.material == material
+            and one.when is not None
+            and one.when.holds(answers)
+            and one.stands(item.region, on)
+        ),
+        None,
+    )
+
+
+def asked_materials(item: Item, answers: Mapping[str, Any], on: date | None = None) -> tuple[Material, ...]:
     """The required materials of a case with these answers, without those that a substitution stands in for."""
-    spared = {one.material for one in item.substitutions if one.when is not None and one.when.holds(answers)}
     return tuple(
         one
         for one in item.materials
-        if one.required and one.id not in spared and (one.when is None or one.when.holds(answers))
+        if one.required
+        and (one.when is None or one.when.holds(answers))
+        and substitution_of(item, answers, one.id, on) is None
     )
+
+
+def sources_of(item: Item, answers: Mapping[str, Any], on: date | None = None) -> tuple[Source, ...]:
+    """Where the materials that are asked for these answers come from, one source a material, in the order of the materials.
+
+    A material without a source is not there, nor one of `undecided_materials`.
+    """
+    undecided = undecided_materials(item, answers)
+    found: list[Source] = []
+    for material in asked_materials(item, answers, on):
+        if material.id not in undecided:
+            found += [one for one in item.sources if _is_for(one, material.id, answers)][:1]
+    return tuple(found)
+
+
+def undecided_materials(item: Item, answers: Mapping[str, Any]) -> frozenset[str]:
+    """The materials with a source of which nobody can tell yet whether they are asked, or of whom.
+
+    A condition about them looks at a required answer that is still missing: one to be given, or one that another proof brings.
+    """
+    missing = item.form.required - answers.keys()
+    conditions = [
+        *((one.material, one.when) for one in item.sources),
+        *((one.material, one.when) for one in item.substitutions),
+        *((one.id, one.when) for one in item.materials),
+    ]
+    fetched = {one.material for one in item.sources}
+    return frozenset(
+        name
+        for name, when in conditions
+        if name in fetched and when is not None and not missing.isdisjoint(when.fields)
+    )
+
+
+def asked_fields(item: Item) -> tuple[str, ...]:
+    """The fields of the form that no source supplies, in the form's order: what people are asked."""
+    supplied = item.supplied
+    return tuple(name for name in item.form.fields if name not in supplied)
+
+
+def _is_for(source: Source, material: str, answers: Mapping[str, Any]) -> bool:
+    return source.material == material and (source.when is None or source.when.holds(answers))
 
 
 def form_errors(item: Item, answers: Mapping[str, Any]) -> list[FieldError]:
@@ -275,6 +347,7 @@ def _build(definition: JsonObject) -> Item:
         contacts=parse.contacts(definition.get("contacts", [])),
         fees=parts.fees(definition.get("fees", [])),
         substitutions=parts.substitutions(definition.get("substitutions", [])),
+        sources=parts.sources(definition.get("sources", [])),
         renewal=parts.renewal(definition.get("renewal")),
         definition=definition,
         _by_id={step.id: step for step in steps},

@@ -10,18 +10,17 @@ from typing import Any
 from tongban_schemas.types import JsonObject, Limit
 
 from tongban_catalog.form import Text, text
+from tongban_catalog.guide import Contact, Counter, CrossRegion, Fee
 from tongban_catalog.parts import (
+    APPLICANT,
     NOTICE,
+    SOURCE_LIMIT,
     Acceptance,
     Basis,
     Certificate,
     Condition,
-    Contact,
-    Counter,
-    CrossRegion,
     Decide,
     DeptChoice,
-    Fee,
     Holder,
     ItemDefinitionError,
     Joint,
@@ -32,6 +31,7 @@ from tongban_catalog.parts import (
     Procedure,
     Quota,
     Renewal,
+    Source,
     StandardRef,
     Step,
     StepSilence,
@@ -113,7 +113,30 @@ class Parts:
 
     def substitutions(self, parts: list[JsonObject]) -> tuple[Substitution, ...]:
         return tuple(
-            Substitution(part["material"], text(part["by"]), _condition(part.get("when")), self.bases(part))
+            Substitution(
+                material=part["material"],
+                by=text(part["by"]),
+                when=_condition(part.get("when")),
+                basis=self.bases(part),
+                begin=day(part.get("from")),
+                until=day(part.get("until")),
+                region=part.get("region"),
+            )
+            for part in parts
+        )
+
+    def sources(self, parts: list[JsonObject]) -> tuple[Source, ...]:
+        return tuple(
+            Source(
+                material=part["material"],
+                resource=part["resource"],
+                fields=tuple(part["fields"]),
+                holder=part.get("holder", APPLICANT),
+                supplies=dict(part.get("supplies", {})),
+                basis=self.bases(part),
+                limit=limit(part.get("limit")) or SOURCE_LIMIT,
+                when=_condition(part.get("when")),
+            )
             for part in parts
         )
 

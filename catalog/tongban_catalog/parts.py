@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 import jsonschema_rs
@@ -16,6 +17,10 @@ CaseType = Literal["1", "2", "9"]
 """办件类型, GB/T 39046 A.6: 1 at once, 2 within a promised time, 9 other."""
 NOTICE = Limit(number=5, unit="WD")
 """The time to tell everything that is missing (Administrative Licensing Law art. 32(4)), unless the item says otherwise."""
+SOURCE_LIMIT = Limit(number=1, unit="WD")
+"""How long a request for a proof stands, unless the item says otherwise."""
+APPLICANT = "applicant"
+"""The holder of a record who is the person that applies."""
 
 
 class ItemDefinitionError(ValueError):
@@ -105,6 +110,14 @@ def condition_fields(schema: object) -> frozenset[str]:
         for part in schema.get(keyword, ()):
             found |= condition_fields(part)
     return frozenset(found | condition_fields(schema.get("not")))
+
+
+def within(region: str, wider: str) -> bool:
+    """Whether a place lies in another: GB/T 2260 codes, whose pairs of zeros at the end stand for all below."""
+    prefix = wider
+    while prefix.endswith("00"):
+        prefix = prefix[:-2]
+    return region.startswith(prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,56 +345,50 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossRegion:
-    """How it is handled elsewhere: 全程网办 ``online``, 异地代收代办 ``forwarded``, 多地联办 ``joint``; and how far (通办范围)."""
-
-    mode: Literal["online", "forwarded", "joint"]
-    scope: Literal["nation", "province", "city", "county", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """A counter that takes the item."""
-
-    name: Text
-    address: Text
-    hours: Text | None
-    phone: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Where to ask or complain."""
-
-    name: Text
-    phone: str | None
-    email: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fee:
-    """What it costs, in yuan. There is no fee without a basis (art. 58)."""
-
-    id: str
-    name: Text
-    amount_cny: float
-    basis: tuple[Basis, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Substitution:
-    """What stands in for a material, and on what basis; with ``when``, only for such answers."""
-
-    material: str
-    by: Text
-    when: Condition | None
-    basis: tuple[Basis, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Renewal:
     """The answer that holds the number of the certificate to be renewed, and how long before expiry to ask (art. 50)."""
 
     previous: str
     ask_before: Limit | None
     basis: tuple[Basis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """What stands in for a material, and on what basis; with ``when``, only for such answers.
+
+    ``begin`` and ``until`` are its first and its last day in China, ``region`` the place it is for; None: no bound.
+    """
+
+    material: str
+    by: Text
+    when: Condition | None
+    basis: tuple[Basis, ...]
+    begin: date | None = None
+    until: date | None = None
+    region: str | None = None
+
+    def stands(self, region: str, on: date | None) -> bool:
+        """Whether the rule holds in a place (GB/T 2260), and on a day where one is given."""
+        begun = on is None or self.begin is None or self.begin <= on
+        running = on is None or self.until is None or on <= self.until
+        return begun and running and (self.region is None or within(region, self.region))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The register that a material is fetched from, so that nobody brings it.
+
+    ``fields`` are what may be asked of the resource, nothing more. ``holder`` is whose record it is: ``applicant``, or the
+    answer that names it. ``supplies`` gives for an answer of the form the resource's field that fills it. ``limit`` is how long
+    a request stands; with ``when``, the source is for such answers only.
+    """
+
+    material: str
+    resource: str
+    fields: tuple[str, ...]
+    holder: str
+    supplies: Mapping[str, str] = field(hash=False)
+    basis: tuple[Basis, ...]
+    limit: Limit = SOURCE_LIMIT
+    when: Condition | None = None

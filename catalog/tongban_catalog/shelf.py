@@ -23,13 +23,14 @@ from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome, Park
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event, EventData
-from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished, ResourcePublished
 from tongban_schemas.types import ItemRef
 
 from tongban_catalog.clock import Calendar, Calendars, parse_hours
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item, ItemDefinitionError
-from tongban_catalog.parse import day
+from tongban_catalog.resource import Resource, ResourceDefinitionError
+from tongban_catalog.shelving import put_calendars, put_departments, put_items, put_resources
 
 FRESH_SECONDS: Final = 1.0
 """For how long `Shelf.newest` takes its list of newest versions as it is."""
@@ -47,6 +48,7 @@ class Shelf:
         self._items: dict[ItemRef, Item] = {}
         self._versions: dict[str, list[tuple[int, date | None, date | None]]] = {}
         self._calendars: tuple[int, Calendars] | None = None
+        self._resources: dict[str, tuple[int, Resource]] = {}
         self._read_at = float("-inf")
 
     async def items(self, tx: Tx | Pool, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
@@ -113,6 +115,16 @@ class Shelf:
         rows = await tx.fetch("SELECT id, uscc, name_zh, name_en, region, supervisor, keys FROM department")
         return {row["id"]: _department(row) for row in rows}
 
+    async def resources(self, tx: Tx | Pool) -> dict[str, Resource]:
+        """The information resources that the catalogue has published, by id, in the order of the ids."""
+        rows = await tx.fetch("SELECT id, sequence FROM resource ORDER BY id")
+        changed = [row["id"] for row in rows if self._resources.get(row["id"], (0, None))[0] != row["sequence"]]
+        if changed:
+            for row in await tx.fetch("SELECT id, definition, sequence FROM resource WHERE id = ANY($1)", changed):
+                compiled = Resource.from_definition(json.loads(row["definition"]))
+                self._resources[row["id"]] = (row["sequence"], compiled)
+        return {row["id"]: self._resources[row["id"]][1] for row in rows}
+
     async def calendars(self, tx: Tx | Pool) -> Calendars:
         """All calendars. Alarms that the transaction saves after this are rung once more when a calendar changes."""
         basis = await alarms.current_basis(tx)
@@ -140,6 +152,15 @@ class Shelf:
             await _wait(tx, [(case, _department_entry(one)) for case, one in cases if one not in found])
         return found
 
+    async def resources_for(self, tx: Tx, cases: Sequence[tuple[Case, str]]) -> dict[str, Resource]:
+        """All resources. A locked case whose resource is absent waits, and is resumed when it is published."""
+        found = await self.resources(tx)
+        if {resource for _, resource in cases} - found.keys():
+            await _hold(tx)
+            found = await self.resources(tx)
+            await _wait(tx, [(case, _resource_entry(one)) for case, one in cases if one not in found])
+        return found
+
     def register(
         self, registry: Registry, *, models: Mapping[str, type[EventData]] | None = None, resume: Resume | None = None
     ) -> None:
@@ -149,6 +170,7 @@ class Shelf:
             ItemPublished,
             DepartmentRegistered,
             CalendarPublished,
+            ResourcePublished,
             name="catalogue",
             replay=Replay.SAFE,
             description=self.learn.__doc__,
@@ -162,15 +184,16 @@ class Shelf:
         models: Mapping[str, type[EventData]],
         resume: Resume | None,
     ) -> Outcome:
-        """Puts items, departments and calendars on the shelf, moves on the cases that waited, wakes every alarm for a calendar.
+        """Puts what the catalogue says on the shelf, moves on the cases that waited, wakes every alarm for a calendar.
 
-        Duplicates: a version that is there stays as it is; of a department and of a calendar the highest sequence stays.
-        Failure: a definition that is no item, or not the item that the event names, is parked; its cases wait for it. So is a
-        calendar whose days or hours contradict each other; what is known of its year stays.
+        Duplicates: a version that is there stays as it is; of all other entries the highest sequence stays.
+        Failure: a definition that is no item or no resource, or not the one that the event names, is parked; its cases wait for
+        it. So is a calendar whose days or hours contradict each other; what is known of its year stays.
         """
         items: list[ItemPublished] = []
         departments: dict[str, tuple[int, DepartmentRegistered]] = {}
         calendars: dict[tuple[str, int], tuple[int, CalendarPublished]] = {}
+        resources: dict[str, tuple[int, ResourcePublished]] = {}
         for event in events:
             match event.data:
                 case ItemPublished() as published:
@@ -185,13 +208,20 @@ class Shelf:
                         return Park("rule_violated", wrong)
                     if (region, year) not in calendars or calendars[region, year][0] < event.sequence:
                         calendars[region, year] = (event.sequence, calendar)
+                case ResourcePublished(resource=resource) as offered:
+                    if (wrong := _unusable_resource(offered)) is not None:
+                        return Park("rule_violated", wrong)
+                    if resource not in resources or resources[resource][0] < event.sequence:
+                        resources[resource] = (event.sequence, offered)
         entries = [_item_entry(data.item) for data in items] + [_department_entry(one) for one in departments]
+        entries += [_resource_entry(one) for one in resources]
         if resume is not None:
             await facts.lock(tx, await _waiting(tx, entries))
         await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        await _put_items(tx, items)
-        await _put_departments(tx, list(departments.values()))
-        if await _put_calendars(tx, list(calendars.values())):
+        await put_items(tx, items)
+        await put_departments(tx, list(departments.values()))
+        await put_resources(tx, list(resources.values()))
+        if await put_calendars(tx, list(calendars.values())):
             await alarms.wake_all(tx)
         if resume is not None and (waited := await _stop_waiting(tx, entries)):
             await facts.lock(tx, waited)
@@ -218,6 +248,16 @@ def _unusable(published: ItemPublished) -> str | None:
         return str(error)
     if ref != published.item:
         return f"the definition is {ref.code}:{ref.version}, not what the event names"
+    return None
+
+
+def _unusable_resource(published: ResourcePublished) -> str | None:
+    try:
+        resource = Resource.from_definition(published.definition)
+    except ResourceDefinitionError as error:
+        return str(error)
+    if (resource.id, resource.provider) != (published.resource, published.provider):
+        return f"the definition is {resource.id} of {resource.provider}, not what the event names"
     return None
 
 
@@ -260,6 +300,10 @@ def _department_entry(department: str) -> str:
     return f"department:{department}"
 
 
+def _resource_entry(resource: str) -> str:
+    return f"resource:{resource}"
+
+
 async def _hold(tx: Tx) -> None:
     """Keeps the shelf as it is until the transaction ends."""
     await tx.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
@@ -288,61 +332,3 @@ async def _stop_waiting(tx: Tx, entries: Sequence[str]) -> dict[UUID, str | None
         "DELETE FROM waiting_case WHERE entry = ANY($1) RETURNING application, traceparent", entries
     )
     return {row["application"]: row["traceparent"] for row in rows}
-
-
-async def _put_items(tx: Tx, published: Sequence[ItemPublished]) -> None:
-    await tx.execute(
-        """
-        INSERT INTO item (code, version, definition, effective_from, cancel_on)
-        SELECT * FROM unnest($1::text[], $2::int[], $3::json[], $4::date[], $5::date[]) ON CONFLICT DO NOTHING
-        """,
-        [data.item.code for data in published],
-        [data.item.version for data in published],
-        [json.dumps(data.definition, ensure_ascii=False) for data in published],
-        [day(data.definition.get("effective_from")) for data in published],
-        [day(data.definition.get("cancel_on")) for data in published],
-    )
-
-
-async def _put_departments(tx: Tx, newest: Sequence[tuple[int, DepartmentRegistered]]) -> None:
-    await tx.execute(
-        """
-        INSERT INTO department AS known (id, uscc, name_zh, name_en, region, supervisor, keys, sequence)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::json[], $8::int[])
-        ON CONFLICT (id) DO UPDATE SET uscc = excluded.uscc, name_zh = excluded.name_zh, name_en = excluded.name_en,
-            region = excluded.region, supervisor = excluded.supervisor, keys = excluded.keys, sequence = excluded.sequence
-        WHERE known.sequence < excluded.sequence
-        """,
-        [data.department for _, data in newest],
-        [data.uscc for _, data in newest],
-        [data.name_zh for _, data in newest],
-        [data.name_en for _, data in newest],
-        [data.region for _, data in newest],
-        [data.supervisor for _, data in newest],
-        [json.dumps(data.keys) for _, data in newest],
-        [sequence for sequence, _ in newest],
-    )
-
-
-async def _put_calendars(tx: Tx, newest: Sequence[tuple[int, CalendarPublished]]) -> bool:
-    """Whether one of them is new."""
-    changed = False
-    for sequence, data in newest:
-        written = await tx.fetchval(
-            """
-            INSERT INTO calendar AS known (region, year, off, work, hours, source, sequence)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (region, year) DO UPDATE SET off = excluded.off, work = excluded.work, hours = excluded.hours,
-                source = excluded.source, sequence = excluded.sequence
-            WHERE known.sequence < excluded.sequence RETURNING true
-            """,
-            data.region,
-            data.year,
-            data.off,
-            data.work,
-            data.hours,
-            data.source,
-            sequence,
-        )
-        changed = changed or bool(written)
-    return changed
