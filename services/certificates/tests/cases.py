@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 from tongban_catalog.item import Item
 from tongban_catalog.load import load_catalog
 from tongban_catalog.publish import catalog_events
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationSubmitted, ApplicationWithdrawn
 from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalGranted, ApprovalOpened, ApprovalRefused
@@ -43,8 +43,6 @@ RENEWABLE: Item = changed(
 ITEMS = (INVESTMENT, REPAIR, PERSONAL, WITHOUT_HOLDER, RENEWABLE)
 APPLICANT = UUID(int=7)
 START = datetime.fromisoformat("2026-03-02T01:00:00+00:00")
-SEAL_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-SEALER = Sealer(SEAL_KEY)
 
 _SPACE = UUID("6a2a1f7e-54a5-4c1e-9a5e-3f1f7f9d2c11")
 
@@ -93,7 +91,9 @@ def granted_case(name: str, item: Item = INVESTMENT, **answers: object) -> list[
         **answers,
     }
     plain = {field: value for field, value in filled.items() if value is not None}
-    sealed = {field: SEALER.seal(subject, field, str(plain.pop(field))) for field in _PERSONAL if field in plain}
+    submission = event_id(ApplicationSubmitted.TYPE, subject, "/intake", "1", "0")
+    personal = {field: str(plain.pop(field)) for field in _PERSONAL if field in plain}
+    sealed = case_keys(subject).seal_all(submission, personal)
     data = ApplicationSubmitted(item=item.ref, applicant=APPLICANT, region="990000", answers=plain, sealed=sealed)
     steps = item.flow(plain).steps
     return [

@@ -11,13 +11,16 @@ from tongban_certificates.document import Bilingual, CertificateContent, Certifi
 from tongban_certificates.domain import FACTS
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
+from tongban_certificates.sealing import file_field
 from tongban_certificates.signing import CertificateSigner
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Heartbeat
+from tongban_runtime.keys import Keyring
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import Arrival, effects
+from tongban_runtime.testing.keys import TestKeyring, case_keys
 from tongban_schemas.envelope import Event
 
 from . import cases
@@ -113,21 +116,43 @@ def registry(handlers: CertificateHandlers) -> Registry:
 
 
 @pytest.fixture
+def keyring() -> TestKeyring:
+    return TestKeyring()
+
+
+@pytest.fixture
 def alarm_worker(pool: Any, clock: FakeClock, handlers: CertificateHandlers) -> AlarmWorker:
     return AlarmWorker(pool, clock, FACTS, handlers.ring, Heartbeat("alarms"))
 
 
 @pytest.fixture
 def make_worker(
-    pool: Any, clock: FakeClock, shelf: Shelf, renderer: CertificateRenderer, signer: CertificateSigner
-) -> Callable[[], IssuingWorker]:
-    def make() -> IssuingWorker:
-        press = Press(renderer, signer, cases.SEALER, VERIFY_URL)
+    pool: Any,
+    clock: FakeClock,
+    shelf: Shelf,
+    renderer: CertificateRenderer,
+    signer: CertificateSigner,
+    keyring: TestKeyring,
+) -> Callable[..., IssuingWorker]:
+    def make(keys: Keyring = keyring) -> IssuingWorker:
+        press = Press(renderer, signer, VERIFY_URL)
         return IssuingWorker(
-            pool=pool, clock=clock, shelf=shelf, press=press, batch=16, parallel=2, heartbeat=Heartbeat("issuer")
+            pool=pool,
+            clock=clock,
+            shelf=shelf,
+            press=press,
+            keyring=keys,
+            batch=16,
+            parallel=2,
+            heartbeat=Heartbeat("issuer"),
         )
 
     return make
+
+
+def opened(row: Any) -> bytes:
+    """The PDF of a row of ``certificate`` joined with its file."""
+    return case_keys(row["application"]).open_bytes(file_field(row["number"]), row["sealed"])
 
 
 async def hear(

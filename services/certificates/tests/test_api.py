@@ -27,8 +27,10 @@ from tongban_runtime.database import create_pool
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import effects
+from tongban_runtime.testing.keys import TestKeyring
 
 from . import cases
+from .conftest import opened
 
 ISSUER = "http://issuer.test"
 JSON = {"accept": "application/json"}
@@ -50,9 +52,16 @@ async def served(
     await effects(
         pool, handlers.registry(), [*cases.catalogue(), *cases.granted_case("company"), *person], "in-order", clock, 0
     )
-    press = Press(renderer, signer, cases.SEALER, "http://verify.test")
+    press = Press(renderer, signer, "http://verify.test")
     worker = IssuingWorker(
-        pool=pool, clock=clock, shelf=shelf, press=press, batch=16, parallel=1, heartbeat=Heartbeat("issuer")
+        pool=pool,
+        clock=clock,
+        shelf=shelf,
+        press=press,
+        keyring=(keyring := TestKeyring()),
+        batch=16,
+        parallel=1,
+        heartbeat=Heartbeat("issuer"),
     )
     await worker.issue_due()
     await pool.execute("DELETE FROM position")
@@ -63,11 +72,12 @@ async def served(
         name: next(row for row in rows if row["application"] == cases.case_id(name))
         for name in ("company", "person", "due")
     }
+    company_pdf = opened(found["company"])
     key = OKPKey.generate_key("Ed25519")
-    app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)))
+    app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), keyring)
     problems.install(app)
     app.state.authenticator = Authenticator(ISSUER, KeySet([key]))
-    yield SimpleNamespace(app=app, key=key, **found)
+    yield SimpleNamespace(app=app, key=key, keyring=keyring, pool=pool, company_pdf=company_pdf, **found)
     await pool.close()
 
 
@@ -99,7 +109,7 @@ async def test_holder_sees_and_downloads_the_certificate(client: httpx.AsyncClie
     assert body["title"]["zh"] == cases.INVESTMENT.certificate.name.zh
     download = await client.get(f"/v1/certificates/{number}/pdf", headers=holder)
     assert download.headers["content-type"] == "application/pdf"
-    assert download.content == served.company["pdf"]
+    assert download.content == served.company_pdf
 
 
 async def test_due_certificate_is_seen_by_its_holder_and_by_nobody_else(
@@ -192,7 +202,7 @@ async def test_form_leads_to_the_number(client: httpx.AsyncClient) -> None:
 
 
 async def test_uploaded_original_is_valid_and_named(client: httpx.AsyncClient, served: SimpleNamespace) -> None:
-    files = {"file": ("证照.pdf", served.company["pdf"], "application/pdf")}
+    files = {"file": ("证照.pdf", served.company_pdf, "application/pdf")}
     body = (await client.post("/verify", files=files, headers=JSON)).json()
     assert body["outcome"] == "valid"
     assert body["certificate"]["number"] == served.company["number"]
@@ -202,7 +212,7 @@ async def test_uploaded_original_is_valid_and_named(client: httpx.AsyncClient, s
 
 
 async def test_uploaded_forgery_is_altered(client: httpx.AsyncClient, served: SimpleNamespace) -> None:
-    changed = bytearray(served.company["pdf"])
+    changed = bytearray(served.company_pdf)
     changed[2000] ^= 1
     body = (await client.post("/verify", files={"file": bytes(changed)}, headers=JSON)).json()
     assert (body["outcome"], body["certificate"]) == ("altered", None)
@@ -213,7 +223,7 @@ async def test_a_byte_that_the_signature_does_not_cover_is_noticed_too(
     client: httpx.AsyncClient, served: SimpleNamespace
 ) -> None:
     """The room that is left in the signature's own container is outside of what it signs."""
-    changed = bytearray(served.company["pdf"])
+    changed = bytearray(served.company_pdf)
     room = changed.rindex(b"0" * 100 + b">")
     changed[room] = ord("1")
     body = (await client.post("/verify", files={"file": bytes(changed)}, headers=JSON)).json()

@@ -19,11 +19,12 @@ from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Arrival
+from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.envelope import Event, decode_data
 from tongban_schemas.events.certificates import CertificateDeliveryOverdue, CertificateIssued, CertificateRevoked
 
 from . import cases
-from .conftest import hear
+from .conftest import hear, opened
 
 MakeWorker = Callable[[], IssuingWorker]
 TENTH_DAY_ENDS = datetime(2026, 3, 16, 16, tzinfo=UTC)
@@ -47,7 +48,7 @@ async def public(
     pool: Any, shelf: Shelf, clock: FakeClock, signing_directory: Any
 ) -> Callable[..., Awaitable[httpx.Response]]:
     """Asks the public check for a number, as a page or (``json``) as data."""
-    app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)))
+    app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), TestKeyring())
     problems.install(app)
 
     async def ask(number: str, *, json: bool = False, file: bytes | None = None) -> httpx.Response:
@@ -129,8 +130,8 @@ async def test_public_check_tells_that_and_when_a_certificate_was_revoked(
     assert "证照已于 2026-03-05 失效" in page
     assert "revoked on 2026-03-05" in page
     assert f"{row['number']}/pdf" not in page
-    pdf = await pool.fetchval("SELECT pdf FROM certificate_file")
-    checked = (await public("", json=True, file=pdf)).json()
+    stored = await pool.fetchrow("SELECT * FROM certificate JOIN certificate_file USING (number)")
+    checked = (await public("", json=True, file=opened(stored))).json()
     assert (checked["outcome"], checked["certificate"]["state"]) == ("revoked", "revoked")
     await make_worker().issue_due()
     later = (await public(row["number"], json=True)).json()["replaced_by"]

@@ -22,7 +22,7 @@ from tongban_schemas.envelope import decode_data
 from tongban_schemas.events.certificates import CertificateIssued
 
 from . import cases
-from .conftest import VERIFY_URL, hear
+from .conftest import VERIFY_URL, hear, opened
 
 
 async def states(pool: Any) -> dict[str, str]:
@@ -89,10 +89,10 @@ async def test_due_certificate_is_drawn_signed_stored_and_published(
     assert await make_worker().issue_due() == 0
     (row,) = await pool.fetch("SELECT * FROM certificate JOIN certificate_file USING (number)")
     assert (row["state"], row["holder_shown"]) == ("issued", "示例制造有限公司")
-    checked = await CertificateVerifier(load_trust_anchor(signing_directory)).verify_async(row["pdf"])
+    checked = await CertificateVerifier(load_trust_anchor(signing_directory)).verify_async(opened(row))
     assert (checked.outcome, checked.sha256) == ("valid", row["sha256"])
     pdf = tmp_path / "certificate.pdf"
-    pdf.write_bytes(row["pdf"])
+    pdf.write_bytes(opened(row))
     assert verify_with_pdfsig(pdf, signing_directory / "ca.pem").accepted
     (sent,) = await pool.fetch("SELECT * FROM outbox")
     issued = decode_data(CertificateIssued, sent["body"])

@@ -15,10 +15,11 @@ from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, citizen, public, signed_in
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
+from tongban_runtime.keys import Keyring, KeysRefusedError, keys_for
 from tongban_runtime.problems import Problem
 from tongban_runtime.service import new_app
 
-from tongban_certificates import identifier, pages, store
+from tongban_certificates import identifier, pages, sealing, store
 from tongban_certificates.domain import CHINA
 from tongban_certificates.store import CertificateRow
 from tongban_certificates.verification import MESSAGES, CertificateVerifier, Outcome
@@ -122,12 +123,13 @@ class Desk:
     shelf: Shelf
     clock: Clock
     verifier: CertificateVerifier
+    keyring: Keyring
     checks: asyncio.Semaphore
 
 
-def make_app(pool: Pool, shelf: Shelf, clock: Clock, verifier: CertificateVerifier) -> FastAPI:
+def make_app(pool: Pool, shelf: Shelf, clock: Clock, verifier: CertificateVerifier, keyring: Keyring) -> FastAPI:
     app = new_app("通办 电子证照 Tongban certificates", "签发、出示、核验。Issue, show, verify.")
-    app.state.desk = Desk(pool, shelf, clock, verifier, asyncio.Semaphore(_CHECKS_AT_ONCE))
+    app.state.desk = Desk(pool, shelf, clock, verifier, keyring, asyncio.Semaphore(_CHECKS_AT_ONCE))
     app.include_router(router)
     return app
 
@@ -173,11 +175,15 @@ async def certificate(request: Request, number: str, caller: Annotated[Caller, D
 
 @router.get("/v1/certificates/{number}/pdf", tags=["certificates"], response_class=Response)
 async def pdf(request: Request, number: str, caller: Annotated[Caller, Depends(citizen)]) -> Response:
-    """The signed PDF, for its holder. 409 when the certificate was revoked: it is no longer shown."""
-    async with _desk(request).pool.acquire() as connection:
+    """The signed PDF, for its holder; each download is on record.
+
+    409 when the certificate was revoked: it is no longer shown. 410 when the case was erased.
+    """
+    desk = _desk(request)
+    async with desk.pool.acquire() as connection:
         row = await _find(connection, number)
-        content = None if row is None or row.applicant != caller.id else await store.file_of(connection, row.number)
-    if row is None or content is None:
+        sealed = None if row is None or row.applicant != caller.id else await store.file_of(connection, row.number)
+    if row is None or row.applicant != caller.id or row.issued_at is None:
         raise _unknown()
     if row.state == "revoked":
         raise Problem(
@@ -186,6 +192,10 @@ async def pdf(request: Request, number: str, caller: Annotated[Caller, Depends(c
             "这份证照已失效，不能下载；如有新证，请下载新证。",
             "This certificate was revoked and cannot be downloaded: use the one that follows it, if there is one.",
         )
+    if sealed is None:
+        raise KeysRefusedError("erased")
+    keys = await keys_for(desk.keyring, sealing.to_deliver(row, caller.id))
+    content = keys.open_bytes(sealing.file_field(row.number), sealed)
     headers = {"Content-Disposition": f'attachment; filename="{row.number}.pdf"', "Cache-Control": "private, no-store"}
     return Response(content, media_type="application/pdf", headers=headers)
 

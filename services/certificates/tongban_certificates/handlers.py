@@ -14,9 +14,10 @@ from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event
+from tongban_schemas.events.access import AccessErased
 from tongban_schemas.events.approvals import ApprovalGranted
 
-from tongban_certificates import delivery, store
+from tongban_certificates import delivery, sealing, store
 from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, Judgement, gather, judge
 from tongban_certificates.numbering import Wanted, draw_numbers
 from tongban_certificates.revocation import revoked
@@ -51,6 +52,13 @@ class CertificateHandlers:
             replay=Replay.SAFE,
             description=self.on_case_facts.__doc__,
         )
+        registry.add(
+            self.on_erased,
+            AccessErased,
+            name="erasures",
+            replay=Replay.SAFE,
+            description=self.on_erased.__doc__,
+        )
         self._shelf.register(registry, models=FACTS, resume=self.settle)
         return registry
 
@@ -61,6 +69,17 @@ class CertificateHandlers:
         Failure: a case whose item or issuing body is not known yet waits for the catalogue.
         """
         await self.settle(tx, await facts.absorb(tx, events, FACTS))
+        return Done()
+
+    async def on_erased(self, tx: Tx, events: Sequence[Event]) -> Outcome:
+        """Deletes the files of erased cases, which nobody can open any more, and shows their holders no more.
+
+        Duplicates: what is gone is gone.
+        Failure: none; a case without a certificate is passed over.
+        """
+        cases = [UUID(event.subject) for event in events]
+        await facts.lock(tx, cases)
+        await store.erase(tx, cases, sealing.NOBODY_SHOWN)
         return Done()
 
     async def settle(self, tx: Tx, cases: Sequence[Case]) -> None:

@@ -15,13 +15,14 @@ from tongban_runtime import alarms, facts, logs, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
 from tongban_runtime.health import Heartbeat
-from tongban_runtime.sealing import SealBrokenError, Sealer
+from tongban_runtime.keys import Keyring, KeysRefusedError, Refused
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_runtime.telemetry import format_traceparent, span
-from tongban_schemas.envelope import Event, event_id
+from tongban_schemas.envelope import Event
 from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.types import ItemRef
 
-from tongban_certificates import delivery, store
+from tongban_certificates import delivery, sealing, store
 from tongban_certificates.assembly import NoHolderError, UnknownDepartmentError, assemble
 from tongban_certificates.document import CertificateRenderer, MissingGlyphError
 from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, gather, judge
@@ -40,6 +41,7 @@ _FAILURES: Mapping[type[Exception], Failure] = {
     UnknownDepartmentError: "unknown_department",
     NoHolderError: "no_holder",
     SealBrokenError: "seal_broken",
+    KeysRefusedError: "keys_refused",
 }
 
 
@@ -49,7 +51,6 @@ class Press:
 
     renderer: CertificateRenderer
     signer: CertificateSigner
-    sealer: Sealer
     verify_url: str
 
     def make(
@@ -60,8 +61,12 @@ class Press:
         item: Item,
         departments: Mapping[str, Department],
         now: datetime,
+        keys: CaseKeys,
     ) -> IssuedFile:
-        """The signed file of a due certificate. Blocks. Raises what `assemble` and `CertificateRenderer.render` raise."""
+        """The signed file of a due certificate, sealed. Blocks.
+
+        Raises what `assemble` and `CertificateRenderer.render` raise.
+        """
         assembled = assemble(
             case,
             due,
@@ -71,7 +76,7 @@ class Press:
             replaces=row.replaces,
             issued_at=now,
             verify_url=self.verify_url,
-            open_sealed=partial(self.sealer.open, case.application),
+            open_sealed=keys.open,
         )
         signed = self.signer.sign(self.renderer.render(assembled.content), reason=REASON)
         return IssuedFile(
@@ -80,7 +85,7 @@ class Press:
             valid_until=assembled.content.valid_until,
             sha256=signed.sha256,
             holder_shown=assembled.holder_shown,
-            pdf=signed.pdf,
+            sealed=keys.seal_bytes(sealing.issued_id(row), sealing.file_field(row.number), signed.pdf),
         )
 
 
@@ -88,12 +93,22 @@ class IssuingWorker:
     """Makes due certificates as they come. Several may run at once: each takes cases that no other holds."""
 
     def __init__(
-        self, *, pool: Pool, clock: Clock, shelf: Shelf, press: Press, batch: int, parallel: int, heartbeat: Heartbeat
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        shelf: Shelf,
+        press: Press,
+        keyring: Keyring,
+        batch: int,
+        parallel: int,
+        heartbeat: Heartbeat,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._shelf = shelf
         self._press = press
+        self._keyring = keyring
         self._batch = batch
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="issuing")
         self._heartbeat = heartbeat
@@ -121,7 +136,10 @@ class IssuingWorker:
             return
 
     async def issue_due(self) -> int:
-        """Handles one batch of due certificates in one transaction; returns how many were taken."""
+        """Handles one batch of due certificates in one transaction; returns how many were taken.
+
+        Raises `VaultUnavailableError`.
+        """
         async with self._pool.acquire() as tx, tx.transaction():
             now = self._clock.now()
             rows = await store.take_due(tx, now, self._batch)
@@ -131,8 +149,15 @@ class IssuingWorker:
             items = await self._shelf.items(tx, (row.item for row in rows))
             departments = await self._shelf.departments(tx)
             await delivery.watch(tx, self._shelf, rows, items, departments, now)
+            known_cases = [gather(known[str(row.application)]) for row in rows]
+            keys = await self._keyring.release(
+                [sealing.to_make(row, case, items[row.item]) for row, case in zip(rows, known_cases, strict=True)]
+            )
             made = await asyncio.gather(
-                *(self._make(row, known[str(row.application)], items[row.item], departments, now) for row in rows)
+                *(
+                    self._make(row, case, items[row.item], departments, now, given)
+                    for row, case, given in zip(rows, known_cases, keys, strict=True)
+                )
             )
             issued = [
                 (row, file, trace) for row, (file, trace) in zip(rows, made, strict=True) if not isinstance(file, str)
@@ -176,18 +201,20 @@ class IssuingWorker:
     async def _make(
         self,
         row: CertificateRow,
-        events: tuple[Event, ...],
+        case: CaseFacts | None,
         item: Item,
         departments: Mapping[str, Department],
         now: datetime,
+        keys: CaseKeys | Refused,
     ) -> tuple[IssuedFile | Failure, str | None]:
         with span("issue", row.traceparent, **{"tongban.subject": str(row.application)}) as current:
             try:
-                case = gather(events)
+                if isinstance(keys, Refused):
+                    raise KeysRefusedError(keys.rule)
                 due = None if case is None else judge(case, item).due
                 assert case is not None
                 assert due is not None, "the handler cancels a certificate whose facts no longer earn it"
-                work = partial(self._press.make, row, case, due, item, departments, now)
+                work = partial(self._press.make, row, case, due, item, departments, now, keys)
                 file = await asyncio.get_running_loop().run_in_executor(self._threads, work)
             except Exception as error:  # noqa: BLE001 - whatever keeps one certificate from being made, it stays due
                 failure = _FAILURES.get(type(error), "not_made")
@@ -202,7 +229,7 @@ class IssuingWorker:
     def _event(self, row: CertificateRow, file: IssuedFile, traceparent: str | None) -> Event:
         subject = str(row.application)
         return Event(
-            id=event_id(CertificateIssued.TYPE, subject, row.kind, str(row.edition)),
+            id=sealing.issued_id(row),
             source=f"/certificates/{row.issuer}",
             subject=subject,
             time=file.issued_at,

@@ -11,7 +11,7 @@ from tongban_schemas.types import ItemRef
 
 State = Literal["due", "issued", "cancelled", "revoked"]
 RevokedFor = Literal["annulled", "replaced"]
-Failure = Literal["missing_glyph", "unknown_department", "no_holder", "seal_broken", "not_made"]
+Failure = Literal["missing_glyph", "unknown_department", "no_holder", "seal_broken", "keys_refused", "not_made"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,17 @@ class CertificateRow:
 
 @dataclass(frozen=True, slots=True)
 class IssuedFile:
-    """What issuing adds to a certificate. ``valid_until``: the last day on which it holds; None: it does not expire."""
+    """What issuing adds to a certificate. ``valid_until``: the last day on which it holds; None: it does not expire.
+
+    ``sha256`` is that of the PDF, ``sealed`` is the PDF sealed.
+    """
 
     number: str
     issued_at: datetime
     valid_until: date | None
     sha256: str
     holder_shown: str
-    pdf: bytes
+    sealed: bytes
 
 
 def _row(row: Any) -> CertificateRow:
@@ -259,7 +262,7 @@ async def mark_issued(tx: Tx, files: Sequence[IssuedFile]) -> None:
         [(file.number, file.issued_at, file.valid_until, file.sha256, file.holder_shown) for file in files],
     )
     await tx.executemany(
-        "INSERT INTO certificate_file (number, pdf) VALUES ($1, $2)", [(file.number, file.pdf) for file in files]
+        "INSERT INTO certificate_file (number, sealed) VALUES ($1, $2)", [(file.number, file.sealed) for file in files]
     )
 
 
@@ -303,6 +306,19 @@ async def successor_of(tx: Tx, number: str) -> str | None:
 
 
 async def file_of(tx: Tx, number: str) -> bytes | None:
-    """The signed PDF of an issued certificate."""
-    found: bytes | None = await tx.fetchval("SELECT pdf FROM certificate_file WHERE number = $1", number)
+    """The sealed PDF of an issued certificate; None when it is not issued, or its case was erased."""
+    found: bytes | None = await tx.fetchval("SELECT sealed FROM certificate_file WHERE number = $1", number)
     return found
+
+
+async def erase(tx: Tx, applications: Collection[UUID], shown: str) -> None:
+    """Files of these locked cases are gone, and ``shown`` stands for the holder."""
+    await tx.execute(
+        "DELETE FROM certificate_file USING certificate c WHERE c.number = certificate_file.number AND c.application = ANY($1)",
+        list(applications),
+    )
+    await tx.execute(
+        "UPDATE certificate SET holder_shown = $2 WHERE application = ANY($1) AND holder_shown IS NOT NULL",
+        list(applications),
+        shown,
+    )

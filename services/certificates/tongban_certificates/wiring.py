@@ -24,7 +24,7 @@ async def wire(runtime: Runtime) -> Parts:
     assert isinstance(settings, CertificatesSettings)
     credentials = await asyncio.to_thread(load_credentials, settings.signing_dir)
     renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
-    press = Press(renderer, CertificateSigner(credentials), runtime.sealer, settings.verify_url)
+    press = Press(renderer, CertificateSigner(credentials), settings.verify_url)
     shelf = Shelf()
     handlers = CertificateHandlers(shelf, runtime.clock, settings.certificates_issuers)
 
@@ -34,6 +34,7 @@ async def wire(runtime: Runtime) -> Parts:
             clock=runtime.clock,
             shelf=shelf,
             press=press,
+            keyring=runtime.keyring,
             batch=settings.issue_batch,
             parallel=settings.issue_parallel,
             heartbeat=heartbeat,
@@ -43,7 +44,7 @@ async def wire(runtime: Runtime) -> Parts:
         return AlarmWorker(runtime.pool, runtime.clock, FACTS, handlers.ring, heartbeat)
 
     return Parts(
-        app=make_app(runtime.pool, shelf, runtime.clock, CertificateVerifier(credentials.ca)),
+        app=make_app(runtime.pool, shelf, runtime.clock, CertificateVerifier(credentials.ca), runtime.keyring),
         registry=handlers.registry(),
         workers={"issuer": issuer, "alarms": alarms},
     )
