@@ -2,9 +2,11 @@
 
 import base64
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +26,7 @@ from tongban_runtime.clock import Clock, SystemClock
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Health
 from tongban_runtime.outcome import Outcome
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.sealing import CaseKeys, Sealer
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, decode_data
@@ -76,6 +78,10 @@ class Service:
                 outcomes.append(await registry.handler_of(event.type).function(tx, [event]))
         return outcomes
 
+    async def keys(self, case: object) -> CaseKeys:
+        """All keys of a case."""
+        return await self.intake.vault.open(self.runtime.pool, UUID(str(case)))
+
     async def outbox(self, application: object) -> list[Event]:
         """What intake published about an application, in order."""
         rows = await self.runtime.pool.fetch(
@@ -110,6 +116,7 @@ async def serving(dsn: str, clock: Clock, events: Sequence[Event]) -> AsyncItera
         instance="intake",
         kafka="127.0.0.1:9",
         database=dsn,
+        vault_dir=Path(tempfile.mkdtemp(prefix="tongban-vault-")),
         seal_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         token_issuer=ISSUER,
         token_jwks="file:///unused",

@@ -6,6 +6,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -31,13 +32,16 @@ PATIENCE = 45.0
 
 
 @pytest.fixture
-async def runtime(engines: Engines, database: Callable[[str], Awaitable[str]], topics: str) -> AsyncIterator[Runtime]:
+async def runtime(
+    engines: Engines, database: Callable[[str], Awaitable[str]], topics: str, tmp_path: Path
+) -> AsyncIterator[Runtime]:
     settings = Settings(
         instance="intake-view",
         kafka=engines.kafka,
         topic_prefix=topics,
         database=await database("tongban_intake"),
         seal_key=SEAL_KEY,
+        vault_dir=tmp_path,
         token_issuer="http://issuer.example",
         token_jwks="file:///unused",
         stall_limit=30,

@@ -1,6 +1,5 @@
 """Cases with everything that an exchange has to tell: notices, promises, stops, extensions, refusals, annulments."""
 
-import base64
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,7 +9,7 @@ from tongban_catalog.item import Item, split_personal
 from tongban_catalog.load import load_catalog
 from tongban_catalog.publish import catalog_events
 from tongban_intake.exchange import Catalogue
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
     NON_ACCEPTANCE_FIELD,
@@ -43,7 +42,6 @@ from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
 from tongban_schemas.events.certificates import CertificateIssued, CertificateRevoked
 from tongban_schemas.types import CHINA, Limit
 
-SEALER = Sealer(base64.urlsafe_b64encode(bytes(range(32))).decode())
 OFFICER = UUID(int=0x0FF1CE)
 SHA = "ab" * 32
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -83,11 +81,11 @@ class Telling:
         return self.tell(data, f"/approvals/{getattr(data, 'department', '')}", str(getattr(data, "step", "")))
 
     def seal(self, field: str, text: str) -> str:
-        return SEALER.seal(self.subject, field, text)
+        return case_keys(self.subject).seal(UUID(self.subject), field, text)
 
     def submit(self, materials: dict[str, str] | None = None) -> None:
         plain, personal = split_personal(self.item, dict(self.item.form.example()))
-        sealed = SEALER.seal_all(self.subject, personal)
+        sealed = case_keys(self.subject).seal_all(UUID(self.subject), personal)
         self.tell(
             ApplicationSubmitted(
                 item=self.item.ref,

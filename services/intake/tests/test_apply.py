@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from tongban_runtime.outbox import MAX_BODY_BYTES as EVENT_BYTES
+from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import encode_body
 from tongban_schemas.events.applications import ApplicationSubmitted
 
@@ -37,9 +38,8 @@ async def test_applying_stores_one_application_and_its_event(
     assert event.data.applicant == citizen
     assert event.data.item.version == 1
     assert not PERSONAL.keys() & event.data.answers.keys()
-    opened = {
-        name: service.runtime.sealer.open(body["application"], name, value) for name, value in event.data.sealed.items()
-    }
+    keys = await service.keys(body["application"])
+    opened = {name: keys.open(name, value) for name, value in event.data.sealed.items()}
     assert opened == PERSONAL
 
 
@@ -238,7 +238,7 @@ async def test_personal_answers_are_in_no_table(service: Service, citizen: UUID,
 async def test_the_largest_request_fits_into_an_event(
     service: Service, citizen: UUID, application: dict[str, Any]
 ) -> None:
-    sealed = service.runtime.sealer.seal(str(citizen), "contact_name", "字" * (128 * 1024 // 3))
+    sealed = CaseKeys(root=bytes(32)).seal(citizen, "contact_name", "字" * (128 * 1024 // 3))
     assert len(sealed) < EVENT_BYTES
     async with service.client(citizen) as client:
         answer = await client.post(PATH, json=application, headers={"Idempotency-Key": "k1"})

@@ -36,7 +36,7 @@ def history(catalog: Catalog, clock: FakeClock) -> list[Event]:
             language="zh",
             answers=(officers if number % 2 else rule).form.example(),
             materials={},
-            seal=lambda texts: dict.fromkeys(texts, "s1.AA"),
+            seal=lambda _, texts: dict.fromkeys(texts, "s1.AA"),
             time=start + timedelta(days=2 * number),
             traceparent=None,
         )

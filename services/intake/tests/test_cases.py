@@ -182,7 +182,7 @@ async def test_a_correction_says_what_was_asked_for_and_seals_what_is_personal(
     assert isinstance(event.data, ApplicationCorrected)
     assert event.causationid == event.data.request == request.id
     assert event.data.answers == {"project_name": "更名后的基地"}
-    assert service.runtime.sealer.open(case, "contact_name", event.data.sealed["contact_name"]) == "金丝雀丁"
+    assert (await service.keys(case)).open("contact_name", event.data.sealed["contact_name"]) == "金丝雀丁"
 
 
 async def test_a_correction_is_made_once_and_may_be_repeated(

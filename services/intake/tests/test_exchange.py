@@ -1,14 +1,15 @@
 """The rows of the national platform: what each fact becomes, the same whatever the order, and only what can be loaded."""
 
-import base64
 import csv
 import json
 import random
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,8 +19,12 @@ from tongban_intake.exchange.export import write
 from tongban_intake.exchange.mapping import Mapped
 from tongban_intake.exchange.rows import make_row
 from tongban_intake.settings import Settings
+from tongban_intake.vault import KeyEncryption, NewKey, Vault
 from tongban_local.provider import Engines
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.clock import SystemClock
+from tongban_runtime.database import create_pool
+from tongban_runtime.sealing import CaseKeys
+from tongban_runtime.testing.keys import case_keys, root_of
 
 from .cases import Stream
 from .live import stream
@@ -27,7 +32,6 @@ from .official import (
     CATALOGUE,
     EVENTS,
     OFFICER,
-    SEALER,
     SHA,
     Telling,
     every,
@@ -42,8 +46,12 @@ __all__ = ["stream"]
 SEAL_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 
+def unseal(application: str, field: str, sealed: str) -> str:
+    return case_keys(application).open(field, sealed)
+
+
 def mapped(case: Telling) -> Mapped:
-    return rows_of(case.subject, case.events, CATALOGUE, SEALER.open)
+    return rows_of(case.subject, case.events, CATALOGUE, unseal)
 
 
 def of(found: Mapped, table: str) -> list[dict[str, str]]:
@@ -158,7 +166,7 @@ def test_special_procedures_carry_basis_and_end() -> None:
 def test_a_procedure_that_has_not_ended_is_told_as_a_problem() -> None:
     case = investment()
     ended = next(event for event in case.events if event.type == "cn.tongban.approval.clock-resumed.v1")
-    found = rows_of(case.subject, [event for event in case.events if event is not ended], CATALOGUE, SEALER.open)
+    found = rows_of(case.subject, [event for event in case.events if event is not ended], CATALOGUE, unseal)
     (problem,) = found.problems
     assert (problem.table, problem.columns, problem.reason) == ("up_pro_special_procedure", ("end_time",), "missing")
     later = {row.guid: row for row in mapped(case).rows}
@@ -192,14 +200,14 @@ def test_every_order_and_every_repetition_gives_equal_rows() -> None:
         for _ in range(20):
             events = case.events + rng.choices(case.events, k=5)
             rng.shuffle(events)
-            assert rows_of(case.subject, events, CATALOGUE, SEALER.open) == wanted
+            assert rows_of(case.subject, events, CATALOGUE, unseal) == wanted
 
 
 def test_more_facts_change_rows_and_never_their_ids() -> None:
     for case in every():
         guids: set[str] = set()
         for end in range(len(case.events) + 1):
-            found = rows_of(case.subject, case.events[:end], CATALOGUE, SEALER.open)
+            found = rows_of(case.subject, case.events[:end], CATALOGUE, unseal)
             now = {row.guid for row in found.rows} | {one.row_guid for one in found.problems if one.row_guid}
             assert guids <= now
             guids = now
@@ -230,19 +238,19 @@ def test_a_value_longer_than_its_column_is_a_problem() -> None:
 
 def test_what_cannot_be_mapped_is_told() -> None:
     case = withdrawn()
-    unknown = rows_of(case.subject, case.events, Catalogue({}, {}), SEALER.open)
+    unknown = rows_of(case.subject, case.events, Catalogue({}, {}), unseal)
     assert ([one.reason for one in unknown.problems], unknown.rows) == (["unknown-item"], ())
     opened = next(event for event in case.events if event.type == "cn.tongban.approval.opened.v1")
     strange = [replace(event, source="/approvals/heritage") if event is opened else event for event in case.events]
-    found = rows_of(case.subject, strange, CATALOGUE, SEALER.open)
+    found = rows_of(case.subject, strange, CATALOGUE, unseal)
     assert [(one.reason, one.event) for one in found.problems] == [("not-by-right", str(opened.id))]
     assert all(row.event.id != opened.id for row in found.rows)
 
 
 def test_a_name_that_does_not_open_is_a_problem_and_not_an_empty_column() -> None:
     case = withdrawn()
-    stranger = Sealer(base64.urlsafe_b64encode(bytes(32)).decode())
-    found = rows_of(case.subject, case.events, CATALOGUE, stranger.open)
+    stranger = CaseKeys(root=bytes(32))
+    found = rows_of(case.subject, case.events, CATALOGUE, lambda _, field, sealed: stranger.open(field, sealed))
     assert [(one.table, one.columns) for one in found.problems] == [
         ("up_pro_accept", ("applyer_name", "applyer_page_type", "applyer_page_code"))
     ]
@@ -253,7 +261,7 @@ def test_what_officers_wrote_stays_sealed() -> None:
 
     def note(application: str, field: str, sealed: str) -> str:
         opened.append(field)
-        return SEALER.open(application, field, sealed)
+        return unseal(application, field, sealed)
 
     for case in every():
         rows_of(case.subject, case.events, CATALOGUE, note)
@@ -319,9 +327,7 @@ async def test_loading_twice_and_loading_in_parts_give_the_same_tables(
     platform: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:
     def rows(cut: int | None) -> list[Row]:
-        return [
-            row for case in every() for row in rows_of(case.subject, case.events[:cut], CATALOGUE, SEALER.open).rows
-        ]
+        return [row for case in every() for row in rows_of(case.subject, case.events[:cut], CATALOGUE, unseal).rows]
 
     write(tmp_path, 5, rows(None), [])
     await load(platform, tmp_path)
@@ -340,6 +346,7 @@ async def test_the_command_reads_every_fact_and_writes_the_same_twice(
     engines: Engines,
     topics: str,
     stream: Stream,
+    database: Callable[[str], Awaitable[str]],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -347,7 +354,13 @@ async def test_the_command_reads_every_fact_and_writes_the_same_twice(
     random.Random(3).shuffle(events)  # noqa: S311 - test data
     await stream.send([*events, *EVENTS, *events[:7]])
     await stream.send_raw("tongban.approvals.v1", b"{", events[0].subject.encode(), [("ce_specversion", b"1.0")])
-    done = await export(engines.kafka, topics, SEALER, tmp_path / "a")
+    dsn, vault = await database("tongban_intake"), Vault(KeyEncryption(tmp_path / "vault"), SystemClock())
+    roots = {UUID(case.subject): root_of(case.subject) for case in every()}
+    pool = await create_pool(dsn, 2)
+    async with pool.acquire() as tx, tx.transaction():
+        await vault.keep(tx, [NewKey(case, CaseKeys(root=root), root) for case, root in roots.items()])
+    done = await export(engines.kafka, topics, partial(vault.open_many, pool), tmp_path / "a")
+    await pool.close()
     wanted = [row for case in every() for row in mapped(case).rows]
     assert sum(done.rows.values()) == len(wanted)
     problems = (tmp_path / "a" / "exchange-problems.csv").read_text("utf-8").splitlines()[1:]
@@ -357,7 +370,8 @@ async def test_the_command_reads_every_fact_and_writes_the_same_twice(
         instance="intake",
         kafka=engines.kafka,
         topic_prefix=topics,
-        database="postgresql://unused",
+        database=dsn,
+        vault_dir=tmp_path / "vault",
         seal_key=SEAL_KEY,
         token_issuer="http://issuer.example",
         token_jwks="file:///unused",

@@ -13,7 +13,7 @@ from tongban_intake.api.casefile import follower_of
 from tongban_intake.facts import fact_of
 from tongban_intake.folding import Changes, fold_changes
 from tongban_runtime.auth import routes_without_policy
-from tongban_schemas.envelope import Event
+from tongban_schemas.envelope import Event, event_id
 from tongban_schemas.events.approvals import (
     ApprovalCorrectionRequested,
     ApprovalGranted,
@@ -55,8 +55,9 @@ async def case(service: Service, citizen: UUID, application: dict[str, Any]) -> 
     return subject
 
 
-def asked(service: Service, subject: str, *fields: str) -> Event:
-    sealed = service.runtime.sealer.seal(subject, correction_field("KG"), MESSAGE)
+async def asked(service: Service, subject: str, *fields: str) -> Event:
+    event = event_id(ApprovalCorrectionRequested.TYPE, subject, "KG")
+    sealed = (await service.keys(subject)).seal(event, correction_field("KG"), MESSAGE)
     data = ApprovalCorrectionRequested(step="KG", department="heritage", fields=list(fields), message=sealed)
     return make_event(subject, data, HERITAGE, 2, 20, "KG")
 
@@ -122,11 +123,12 @@ async def test_only_the_applicant_and_officers_see_a_case(service: Service, citi
 
 
 async def test_sealed_texts_are_opened_for_the_applicant_alone(service: Service, citizen: UUID, case: str) -> None:
-    reason = service.runtime.sealer.seal(case, refusal_field("KG"), "位于保护范围内。")
+    event = event_id(ApprovalRefused.TYPE, case, "KG")
+    reason = (await service.keys(case)).seal(event, refusal_field("KG"), "位于保护范围内。")
     refused = ApprovalRefused(
         step="KG", department="heritage", decided_by="officer", reason_code="protected", reason=reason
     )
-    await fold(service, [asked(service, case, "project_name")])
+    await fold(service, [await asked(service, case, "project_name")])
     async with service.client(citizen) as client, service.client(uuid4(), "officer") as officer:
         own = (await client.get(f"/v1/applications/{case}")).json()
         theirs = (await officer.get(f"/v1/applications/{case}")).json()
@@ -212,7 +214,7 @@ async def test_the_page_refreshes_without_scripts_unless_a_form_is_open(
 ) -> None:
     async with service.client(citizen) as client:
         assert "http-equiv" in (await client.get(f"/applications/{case}")).text
-        await fold(service, [asked(service, case, "project_name", "land_supply", "contact_name")])
+        await fold(service, [await asked(service, case, "project_name", "land_supply", "contact_name")])
         page = (await client.get(f"/applications/{case}")).text
     assert "http-equiv" not in page
     assert MESSAGE in page
@@ -221,7 +223,7 @@ async def test_the_page_refreshes_without_scripts_unless_a_form_is_open(
 
 
 async def test_a_correction_is_answered_on_the_page(service: Service, citizen: UUID, case: str) -> None:
-    request = asked(service, case, "project_name", "investment_cny_10k")
+    request = await asked(service, case, "project_name", "investment_cny_10k")
     await fold(service, [request])
     form = {"request": str(request.id), "answer.project_name": "示例新名称", "answer.investment_cny_10k": "x"}
     async with service.client(citizen) as client:

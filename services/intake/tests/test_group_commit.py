@@ -22,7 +22,8 @@ async def submission(
     service: Service, applicant: UUID, key: str, *, digest: bytes = b"d", answers: dict[str, Any] | None = None
 ) -> Submission:
     item = (await service.intake.shelf.all_newest(service.runtime.pool))[0]
-    application = uuid7()
+    key = service.intake.vault.new(uuid7())
+    application = key.case
     event = domain.submit(
         application,
         item,
@@ -31,11 +32,11 @@ async def submission(
         language="zh",
         answers=answers or {},
         materials={},
-        seal=lambda texts: service.runtime.sealer.seal_all(str(application), texts),
+        seal=key.keys.seal_all,
         time=NOW,
         traceparent=None,
     )
-    return Submission(NewApplication(application, applicant, key, digest, item.code, item.version, NOW), event)
+    return Submission(NewApplication(application, applicant, key, digest, item.code, item.version, NOW), event, key)
 
 
 async def stored(service: Service, applicant: UUID) -> set[UUID]:
@@ -55,7 +56,7 @@ async def commits_of(service: Service, applicant: UUID) -> int:
 
 async def test_what_comes_together_is_one_commit(service: Service) -> None:
     applicant = uuid4()
-    commits = GroupCommit(service.runtime.pool, 500)
+    commits = GroupCommit(service.runtime.pool, service.intake.vault, 500)
     group = [await submission(service, applicant, f"k{number}") for number in range(200)]
     receipts = await asyncio.gather(*map(commits.submit, group))
     assert receipts == [Receipt(one.application.id, repeated=False) for one in group]
@@ -65,7 +66,7 @@ async def test_what_comes_together_is_one_commit(service: Service) -> None:
 
 async def test_a_group_has_a_limit(service: Service) -> None:
     applicant = uuid4()
-    commits = GroupCommit(service.runtime.pool, 30)
+    commits = GroupCommit(service.runtime.pool, service.intake.vault, 30)
     group = [await submission(service, applicant, f"k{number}") for number in range(100)]
     await asyncio.gather(*map(commits.submit, group))
     assert len(await stored(service, applicant)) == 100
@@ -75,7 +76,7 @@ async def test_a_group_has_a_limit(service: Service) -> None:
 @pytest.mark.parametrize("place", [0, 13, 49])
 async def test_a_row_that_breaks_a_rule_fails_alone(service: Service, place: int) -> None:
     applicant = uuid4()
-    commits = GroupCommit(service.runtime.pool, 500)
+    commits = GroupCommit(service.runtime.pool, service.intake.vault, 500)
     group = [await submission(service, applicant, f"k{number}") for number in range(50)]
     group[place] = await submission(service, applicant, "x" * 201)
     outcomes = await asyncio.gather(*map(commits.submit, group), return_exceptions=True)
@@ -86,7 +87,7 @@ async def test_a_row_that_breaks_a_rule_fails_alone(service: Service, place: int
 
 async def test_an_event_that_is_too_large_fails_alone(service: Service) -> None:
     applicant = uuid4()
-    commits = GroupCommit(service.runtime.pool, 500)
+    commits = GroupCommit(service.runtime.pool, service.intake.vault, 500)
     group = [await submission(service, applicant, f"k{number}") for number in range(3)]
     group[1] = await submission(service, applicant, "large", answers={"project_name": "x" * 300_000})
     outcomes = await asyncio.gather(*map(commits.submit, group), return_exceptions=True)
@@ -96,7 +97,7 @@ async def test_an_event_that_is_too_large_fails_alone(service: Service) -> None:
 
 async def test_one_key_many_times_in_one_group(service: Service) -> None:
     applicant = uuid4()
-    commits = GroupCommit(service.runtime.pool, 500)
+    commits = GroupCommit(service.runtime.pool, service.intake.vault, 500)
     group = [await submission(service, applicant, "one", digest=b"d" if number < 5 else b"e") for number in range(8)]
     outcomes = await asyncio.gather(*map(commits.submit, group), return_exceptions=True)
     (kept,) = await stored(service, applicant)
@@ -109,7 +110,7 @@ async def test_one_key_many_times_in_one_group(service: Service) -> None:
 
 async def test_two_writers_with_the_same_keys_agree(service: Service) -> None:
     applicant = uuid4()
-    writers = [GroupCommit(service.runtime.pool, 500) for _ in range(2)]
+    writers = [GroupCommit(service.runtime.pool, service.intake.vault, 500) for _ in range(2)]
     groups = [[await submission(service, applicant, f"k{number}") for number in range(100)] for _ in writers]
     groups[1].reverse()
     first, second = await asyncio.gather(
@@ -122,7 +123,7 @@ async def test_two_writers_with_the_same_keys_agree(service: Service) -> None:
 async def test_a_lost_connection_is_told_to_all_and_the_key_can_be_tried_again(service: Service) -> None:
     applicant = uuid4()
     pool = await create_pool(service.runtime.settings.database.get_secret_value(), 2)
-    commits = GroupCommit(pool, 500)
+    commits = GroupCommit(pool, service.intake.vault, 500)
     group = [await submission(service, applicant, f"k{number}") for number in range(3)]
     async with service.runtime.pool.acquire() as blocker:
         transaction = blocker.transaction()

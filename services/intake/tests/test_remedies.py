@@ -129,8 +129,8 @@ async def test_a_refusal_may_be_appealed_against_once(counter: Counter) -> None:
     assert {answer.status_code for answer in answers} == {202}
     event = await counter.one(case, ApplicationAppealed)
     assert isinstance(event.data, ApplicationAppealed)
-    sealer = counter.service.runtime.sealer
-    assert sealer.open(case, f"{APPEAL_FIELD}/{refusal.id}", event.data.grounds) == body["grounds"]
+    keys = await counter.service.keys(case)
+    assert keys.open(f"{APPEAL_FIELD}/{refusal.id}", event.data.grounds) == body["grounds"]
     other = await counter.by_applicant(case, "appeals", grounds(refusal.id, way="litigation"))
     assert kind_of(other) == (409, "appealed-already")
 

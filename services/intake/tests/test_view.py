@@ -68,6 +68,7 @@ async def started_process(runtime: Runtime, folder: Path) -> asyncio.subprocess.
         "TONGBAN_DATABASE": settings.database.get_secret_value(),
         "TONGBAN_TOPIC_PREFIX": settings.topic_prefix,
         "TONGBAN_SEAL_KEY": SEAL_KEY,
+        "TONGBAN_VAULT_DIR": str(runtime.settings.vault_dir),
         "TONGBAN_TOKEN_ISSUER": "http://issuer.example",
         "TONGBAN_TOKEN_JWKS": keys.as_uri(),
     }

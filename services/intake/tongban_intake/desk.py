@@ -12,8 +12,8 @@ from tongban_catalog.form import FieldError
 from tongban_runtime import acts
 from tongban_runtime.database import Tx
 from tongban_runtime.problems import Problem
-from tongban_runtime.sealing import Sealer
-from tongban_schemas.envelope import Event, EventData
+from tongban_runtime.sealing import CaseKeys
+from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
     NON_ACCEPTANCE_FIELD,
     NOTICE_FIELD,
@@ -55,13 +55,13 @@ _FORBIDDEN: dict[NoticeRule, tuple[str, str]] = {
 
 
 class Desk:
-    """One officer at the receiving desk, with one locked case and the moment of the action."""
+    """One officer at the receiving desk, with one locked case, its keys and the moment of the action."""
 
     def __init__(
-        self, casework: Casework, sealer: Sealer, known: Known, officer: UUID, now: datetime, traceparent: str | None
+        self, casework: Casework, keys: CaseKeys, known: Known, officer: UUID, now: datetime, traceparent: str | None
     ) -> None:
         self._casework = casework
-        self._sealer = sealer
+        self._keys = keys
         self._known = known
         self._officer = officer
         self._now = now
@@ -129,7 +129,8 @@ class Desk:
                 raise Problem(409, rule, zh, en)
         self._require_free()
         ordinal = len(history.notices) + 1
-        sealed = self._sealer.seal(history.subject, f"{NOTICE_FIELD}/{ordinal}", message)
+        event = event_id(ApplicationCorrectionNoticed.TYPE, history.subject, str(ordinal))
+        sealed = self._keys.seal(event, f"{NOTICE_FIELD}/{ordinal}", message)
         data = ApplicationCorrectionNoticed(
             department=self._known.department.id,
             fields=list(asked.fields),
@@ -154,7 +155,7 @@ class Desk:
         history = self._known.history
         before = history.not_accepted
         if before is not None and isinstance(before.data, ApplicationNotAccepted):
-            told = self._sealer.open(history.subject, NON_ACCEPTANCE_FIELD, before.data.reason)
+            told = self._keys.open(NON_ACCEPTANCE_FIELD, before.data.reason)
             said = (before.data.officer, before.data.reason_code, told, before.data.right_authority)
             if said == (self._officer, reason_code, reason, right_authority):
                 return before.sequence
@@ -166,7 +167,8 @@ class Desk:
                 message_en="Name the authority that is competent (Administrative Licensing Law art. 32).",
             )
             raise invalid([error], "请告知申请人向哪个机关申请。", "Tell the applicant which authority to turn to.")
-        sealed = self._sealer.seal(history.subject, NON_ACCEPTANCE_FIELD, reason)
+        event = event_id(ApplicationNotAccepted.TYPE, history.subject)
+        sealed = self._keys.seal(event, NON_ACCEPTANCE_FIELD, reason)
         data = ApplicationNotAccepted(
             department=self._known.department.id,
             reason_code=reason_code,
@@ -212,7 +214,7 @@ class Desk:
         if last is None:
             return {}
         field = f"{NOTICE_FIELD}/{len(history.notices)}"
-        return {str(last.event.id): self._sealer.open(history.subject, field, last.data.message)}
+        return {str(last.event.id): self._keys.open(field, last.data.message)}
 
     def _event(self, data: EventData, *discriminators: str) -> Event:
         return filing.say(

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tongban_runtime import outbox
+from tongban_runtime import facts, outbox
 from tongban_runtime.database import ENGINE_ERRORS, Pool
 from tongban_schemas.envelope import Event
 
 from tongban_intake.store import applications
 from tongban_intake.store.applications import NewApplication
+from tongban_intake.vault import NewKey, Vault
 
 Connection = Any
 """An asyncpg connection of this process, outside a transaction."""
@@ -27,18 +28,23 @@ GATHER_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One application to store, with the event that tells of it."""
+    """One application to store, with the event that tells of it. ``key`` is None when the case has one: from its draft."""
 
     application: NewApplication
     event: Event
+    key: NewKey | None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the applicant may keep: the application's id, and whether its key had been used for it before."""
+    """What the applicant may keep: the application's id, and whether its key had been used for it before.
+
+    ``position`` is intake's count at the event.
+    """
 
     application: UUID
     repeated: bool
+    position: int = 1
 
 
 class KeyReusedError(Exception):
@@ -51,8 +57,9 @@ _Waiting = tuple[Submission, "asyncio.Future[Receipt]"]
 class GroupCommit:
     """Writes applications in groups of at most ``limit``."""
 
-    def __init__(self, pool: Pool, limit: int) -> None:
+    def __init__(self, pool: Pool, vault: Vault, limit: int) -> None:
         self._pool = pool
+        self._vault = vault
         self._limit = limit
         self._waiting: deque[_Waiting] = deque()
         self._flusher: asyncio.Task[None] | None = None
@@ -105,22 +112,49 @@ class GroupCommit:
     async def _transact(self, connection: Connection, group: Sequence[Submission]) -> list[Receipt | Exception]:
         async with connection.transaction():
             stored = await applications.insert(connection, [one.application for one in group])
-            await outbox.publish_first(connection, [one.event for one in group if one.application.id in stored])
-            if len(stored) == len(group):
-                return [Receipt(one.application.id, repeated=False) for one in group]
-            others = [one.application for one in group if one.application.id not in stored]
+            fresh = _fresh(group, stored)
+            await self._vault.keep(connection, [one.key for one in fresh if one.key is not None])
+            await outbox.publish_first(connection, [one.event for one in fresh if one.key is not None])
+            positions = await _publish_begun(connection, [one.event for one in fresh if one.key is None])
+            receipts = [
+                Receipt(one.application.id, repeated=False, position=positions.get(one.application.id, 1))
+                for one in fresh
+            ]
+            if len(fresh) == len(group):
+                return list(receipts)
+            kept = {id(one): receipt for one, receipt in zip(fresh, receipts, strict=True)}
+            others = [one.application for one in group if id(one) not in kept]
             known = await applications.by_keys(connection, [(row.applicant, row.idempotency_key) for row in others])
         outcomes: list[Receipt | Exception] = []
         for one in group:
             row = one.application
             before = known.get((row.applicant, row.idempotency_key))
-            if row.id in stored:
-                outcomes.append(Receipt(row.id, repeated=False))
+            if id(one) in kept:
+                outcomes.append(kept[id(one)])
             elif before is None or before.digest != row.digest:
                 outcomes.append(KeyReusedError())
             else:
                 outcomes.append(Receipt(before.id, repeated=True))
         return outcomes
+
+
+def _fresh(group: Sequence[Submission], stored: set[UUID]) -> list[Submission]:
+    """Those whose row was stored; of several of one draft, the first."""
+    left = set(stored)
+    found = []
+    for one in group:
+        if one.application.id in left:
+            left.discard(one.application.id)
+            found.append(one)
+    return found
+
+
+async def _publish_begun(connection: Connection, events: Sequence[Event]) -> dict[UUID, int]:
+    """Publishes about cases that were drafts, of which something may have been said before; the positions, by case."""
+    if not events:
+        return {}
+    await facts.lock(connection, [UUID(event.subject) for event in events])
+    return {UUID(event.subject): event.sequence for event in await outbox.publish(connection, events)}
 
 
 def _answer(group: Sequence[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:

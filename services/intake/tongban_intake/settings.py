@@ -1,5 +1,7 @@
 """Settings of intake."""
 
+from pathlib import Path
+
 from pydantic import Field
 from tongban_runtime.settings import RuntimeSettings
 
@@ -12,6 +14,9 @@ class Settings(RuntimeSettings):
     )
     issuer_url: str | None = Field(
         default=None, description="Address of the sign-in service; the address in `token_issuer` by default."
+    )
+    vault_dir: Path = Field(
+        description="Folder with the keys that wrap the keys of cases: secret, backed up apart from the database."
     )
     group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
 

@@ -1,8 +1,8 @@
 """Applying, withdrawing and correcting. Every answer comes after the commit, with the position to read from."""
 
 import re
+from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from tongban_runtime import telemetry
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import ENGINE_ERRORS, Tx
 from tongban_runtime.problems import Problem
+from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationCorrectionNoticed
 from tongban_schemas.types import ItemRef
@@ -27,6 +28,15 @@ from tongban_intake.group_commit import KeyReusedError, Receipt, Submission
 from tongban_intake.store.applications import NewApplication
 
 router = APIRouter(tags=["applications"])
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A draft that becomes an application under the same id, with the keys that it has."""
+
+    case: UUID
+    keys: CaseKeys
+
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -50,7 +60,14 @@ async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) 
     return await apply(intake_of(request), caller, key, body, document)
 
 
-async def apply(intake: Intake, caller: Caller, key: str, body: ApplicationRequest, document: object) -> Response:
+async def apply(
+    intake: Intake,
+    caller: Caller,
+    key: str,
+    body: ApplicationRequest,
+    document: object,
+    draft: Begun | None = None,
+) -> Response:
     """Stores an application, once per key; ``document`` is the request as it was sent. Raises `Problem`."""
     item = await _item(intake, body)
     if errors := form_errors(item, body.answers):
@@ -59,14 +76,14 @@ async def apply(intake: Intake, caller: Caller, key: str, body: ApplicationReque
         raise invalid_answers(errors)
     span = telemetry.start_span("apply")
     try:
-        submission = _submission(intake, caller, key, body, document, item, telemetry.format_traceparent(span))
+        submission = _submission(intake, caller, key, body, document, item, telemetry.format_traceparent(span), draft)
         receipt = await _commit(intake, submission)
     finally:
         span.end()
     headers = {"Location": f"/v1/applications/{receipt.application}"}
     if receipt.repeated:
         headers["Idempotency-Replayed"] = "true"
-    return stored(receipt.application, 1, headers)
+    return stored(receipt.application, receipt.position, headers)
 
 
 def add_submit_route(app: FastAPI) -> None:
@@ -126,34 +143,32 @@ async def answer_correction(intake: Intake, application: UUID, caller: Caller, b
             case = await enter_own(intake, tx, application, caller)
             before = case.history.answered(body.request)
             if before is not None:
-                return _repeated(case, before, body)
-            return await case.say(_correction(case, body, telemetry.format_traceparent(span)))
+                return _repeated(case, before, body, await intake.vault.open(tx, application))
+            keys = await intake.vault.open(tx, application)
+            return await case.say(_correction(case, body, keys, telemetry.format_traceparent(span)))
 
         return await transact(intake, act)
 
 
-def _repeated(case: Entered, before: Event, body: CorrectionRequest) -> int:
-    unseal = partial(case.intake.sealer.open, case.history.subject)
+def _repeated(case: Entered, before: Event, body: CorrectionRequest, keys: CaseKeys) -> int:
     if (
         case.known is not None
         and isinstance(before.data, ApplicationCorrected)
-        and filing.same_correction(case.known.item, before.data, body.answers, body.materials, unseal)
+        and filing.same_correction(case.known.item, before.data, body.answers, body.materials, keys.open)
     ):
         return before.sequence
     raise _answered_already()
 
 
-def _correction(case: Entered, body: CorrectionRequest, traceparent: str | None) -> Event:
+def _correction(case: Entered, body: CorrectionRequest, keys: CaseKeys, traceparent: str | None) -> Event:
     asked = case.history.asked(body.request)
     if asked is None or case.known is None:
         raise _unknown_request()
     refuse_if_ended(case.history)
     if isinstance(asked, ApplicationCorrectionNoticed) and not case.history.at_the_desk:
         raise _moot()
-    item, subject, sealer = case.known.item, case.history.subject, case.intake.sealer
-    unseal = partial(sealer.open, subject)
-    standing = case.history.answers
-    if errors := filing.correction_errors(item, asked, standing, body.answers, body.materials, unseal):
+    item, standing = case.known.item, case.history.answers
+    if errors := filing.correction_errors(item, asked, standing, body.answers, body.materials, keys.open):
         raise invalid_answers(errors)
     return filing.correct(
         case.application,
@@ -161,7 +176,7 @@ def _correction(case: Entered, body: CorrectionRequest, traceparent: str | None)
         request=body.request,
         answers=body.answers,
         materials=body.materials,
-        seal=partial(sealer.seal_all, subject),
+        seal=keys.seal_all,
         time=case.now,
         traceparent=traceparent,
     )
@@ -206,8 +221,13 @@ def _submission(
     document: object,
     item: Item,
     traceparent: str | None,
+    case: Begun | None,
 ) -> Submission:
-    application = uuid7()
+    made = None
+    if case is None:
+        made = intake.vault.new(uuid7())
+        case = Begun(made.case, made.keys)
+    application = case.case
     now = intake.clock.now()
     event = filing.submit(
         application,
@@ -217,13 +237,13 @@ def _submission(
         language=body.language,
         answers=body.answers,
         materials=body.materials,
-        seal=partial(intake.sealer.seal_all, str(application)),
+        seal=case.keys.seal_all,
         time=now,
         traceparent=traceparent,
     )
     digest = filing.request_digest(intake.digest_secret, document)
     row = NewApplication(application, caller.id, key, digest, item.code, item.version, now)
-    return Submission(row, event)
+    return Submission(row, event, made)
 
 
 async def _commit(intake: Intake, submission: Submission) -> Receipt:

@@ -108,7 +108,7 @@ def _again(request: Request, opened: Opened, problem: Problem, typed: dict[str, 
     errors = problem.extra.get("errors")
     if not errors:
         raise problem
-    return case_page(intake_of(request), opened, typed, errors, problem.status)
+    return case_page(opened, typed, errors, problem.status)
 
 
 def _to_case(application: UUID, position: int) -> RedirectResponse:

@@ -1,6 +1,5 @@
 """Reads one application for someone who may see it: the folded status, the item's flow, the names, the opened texts."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +9,8 @@ from pydantic import BaseModel
 from tongban_catalog.item import Item
 from tongban_runtime import facts
 from tongban_runtime.auth import Caller
+from tongban_runtime.database import Pool, Tx
+from tongban_runtime.keys import KeysRefusedError
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import SealBrokenError
 from tongban_schemas.types import ItemRef
@@ -20,6 +21,7 @@ from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.facts import unpack
 from tongban_intake.following import Follower
 from tongban_intake.presentation import STATE_NAMES, Clocks, ItemShown, Presenter, Shown, Words
+from tongban_intake.presentation.presenter import Unseal
 from tongban_intake.status import State, Status, decode, status
 from tongban_intake.store import applications, view
 from tongban_intake.store.view import Seen
@@ -41,13 +43,17 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A case in full: as it is shown, with the item, and with the answers in the clear and sealed."""
+    """A case in full: as it is shown, with the item, and with the answers in the clear and sealed.
+
+    ``unseal`` is there for the applicant alone.
+    """
 
     shown: Shown
     status: Status
     item: Item | None
     answers: domain.Answers
     owned: bool
+    unseal: Unseal | None
 
 
 def follower_of(app: FastAPI) -> Follower:
@@ -106,14 +112,13 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
         known = (await facts.recall(connection, [seen.application], domain.MODELS)).get(subject, ())
         departments = await intake.shelf.departments(connection)
         calendars = await intake.shelf.calendars(connection)
+        unseal = await unsealing(intake, connection, seen.application) if owned else None
 
     answers = domain.current_answers(known)
     told = answers.plain if domain.submission(known) is not None else None
     clocks = Clocks(calendars, departments, intake.clock.now())
-    shown = Presenter(clocks, _unsealing(intake, subject) if owned else None).show(
-        seen.application, told_status, item, told
-    )
-    return Opened(shown, told_status, item, answers, owned)
+    shown = Presenter(clocks, unseal).show(seen.application, told_status, item, told)
+    return Opened(shown, told_status, item, answers, owned, unseal)
 
 
 async def open_act(intake: Intake, application: UUID, number: str, owned: bool) -> ActRead | None:
@@ -127,14 +132,21 @@ async def open_act(intake: Intake, application: UUID, number: str, owned: bool) 
     if (ref := status(known.values()).item) is not None:
         item = await intake.shelf.item(intake.pool, ItemRef(code=ref.code, version=ref.version))
     departments = await intake.shelf.departments(intake.pool)
-    unseal = _unsealing(intake, str(application)) if owned else None
+    unseal = await unsealing(intake, intake.pool, application) if owned else None
     return act_reading.read(fact, known, departments, item, unseal)
 
 
-def _unsealing(intake: Intake, subject: str) -> Callable[[str, str], str]:
+async def unsealing(intake: Intake, tx: Tx | Pool, application: UUID) -> Unseal:
+    """Opens texts of one's own case; says so in words where one does not open any more."""
+    try:
+        keys = await intake.vault.open(tx, application)
+    except KeysRefusedError as refused:
+        words = f"（{refused.zh} {refused.en}）"
+        return lambda _field, _sealed: words
+
     def unseal(field: str, sealed: str) -> str:
         try:
-            return intake.sealer.open(subject, field, sealed)
+            return keys.open(field, sealed)
         except SealBrokenError:
             return "（无法打开 cannot be opened）"
 

@@ -6,12 +6,12 @@ from fastapi import Request
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime
 
 from tongban_intake.casework import Casework
 from tongban_intake.group_commit import GroupCommit
 from tongban_intake.settings import Settings
+from tongban_intake.vault import KeyEncryption, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Intake:
     settings: Settings
     pool: Pool
     clock: Clock
-    sealer: Sealer
+    vault: Vault
     shelf: Shelf
     casework: Casework
     commits: GroupCommit
@@ -30,15 +30,16 @@ class Intake:
     @classmethod
     def build(cls, runtime: Runtime, settings: Settings) -> "Intake":
         shelf = Shelf()
+        vault = Vault(KeyEncryption(settings.vault_dir), runtime.clock)
         return cls(
             settings=settings,
             pool=runtime.pool,
             clock=runtime.clock,
-            sealer=runtime.sealer,
+            vault=vault,
             shelf=shelf,
             casework=Casework(shelf, runtime.clock, runtime.acts),
-            commits=GroupCommit(runtime.pool, settings.group_limit),
-            digest_secret=runtime.sealer.derive_key(b"tongban intake request digest"),
+            commits=GroupCommit(runtime.pool, vault, settings.group_limit),
+            digest_secret=vault.encryption.derive(b"intake request digest"),
         )
 
 

@@ -11,11 +11,12 @@ from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item, form_errors
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.problems import Problem
+from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.types import JsonObject, Language
 from uuid_utils.compat import uuid7
 
 from tongban_intake.api.acting import described, stored
-from tongban_intake.api.applications import apply
+from tongban_intake.api.applications import Begun, apply
 from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, read_body
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.domain import filing
@@ -62,9 +63,12 @@ async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
     body, _ = await read_body(request, DraftRequest)
     item = await _item(intake, body.item)
     now, draft = intake.clock.now(), uuid7()
-    row = StoredDraft(draft, _seal(intake, draft, body), now, now)
+    key = intake.vault.new(draft)
+    row = StoredDraft(draft, _seal(key.keys, draft, body), now, now)
     async with intake.pool.acquire() as tx, tx.transaction():
         kept = await drafts.add(tx, row, caller.id, _DRAFTS)
+        if kept:
+            await intake.vault.keep(tx, [key])
     if not kept:
         raise Problem(
             409,
@@ -80,9 +84,12 @@ async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
 async def list_own(request: Request, caller: Citizen) -> list[DraftSummary]:
     """The caller's drafts, the last changed first."""
     intake = intake_of(request)
+    rows = await drafts.of(intake.pool, caller.id)
+    keys = await intake.vault.open_many(intake.pool, [row.id for row in rows])
     return [
-        DraftSummary(draft=row.id, item=_opened(intake, row).item, made_at=row.made_at, changed_at=row.changed_at)
-        for row in await drafts.of(intake.pool, caller.id)
+        DraftSummary(draft=row.id, item=_opened(keys[row.id], row).item, made_at=row.made_at, changed_at=row.changed_at)
+        for row in rows
+        if row.id in keys
     ]
 
 
@@ -93,7 +100,7 @@ async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
     row = await drafts.find(intake.pool, draft, caller.id)
     if row is None:
         raise _not_found()
-    body = _opened(intake, row)
+    body = _opened(await intake.vault.open(intake.pool, draft), row)
     return _shown(intake, row, body, await _item(intake, body.item))
 
 
@@ -105,7 +112,10 @@ async def change(request: Request, draft: UUID, caller: Citizen) -> Draft:
     intake = intake_of(request)
     body, _ = await read_body(request, DraftRequest)
     item = await _item(intake, body.item)
-    row = await drafts.change(intake.pool, draft, caller.id, _seal(intake, draft, body), intake.clock.now())
+    if await drafts.find(intake.pool, draft, caller.id) is None:
+        raise _not_found()
+    keys = await intake.vault.open(intake.pool, draft)
+    row = await drafts.change(intake.pool, draft, caller.id, _seal(keys, draft, body), intake.clock.now())
     if row is None:
         raise _not_found()
     return _shown(intake, row, body, item)
@@ -120,7 +130,7 @@ async def remove(request: Request, draft: UUID, caller: Citizen) -> Response:
 
 @router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))
 async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
-    """Applies with what the draft holds, once: the draft is gone afterwards, and asking again gets the same answer."""
+    """Applies with what the draft holds, once and under the same id; asking again gets the same answer."""
     intake = intake_of(request)
     key = f"draft:{draft}"
     row = await drafts.find(intake.pool, draft, caller.id)
@@ -130,12 +140,13 @@ async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
             raise _not_found()
         headers = {"Location": f"/v1/applications/{before.id}", "Idempotency-Replayed": "true"}
         return stored(before.id, 1, headers)
-    document = _opened(intake, row).model_dump(mode="json", exclude_none=True)
+    keys = await intake.vault.open(intake.pool, draft)
+    document = _opened(keys, row).model_dump(mode="json", exclude_none=True)
     try:
         body = ApplicationRequest.model_validate(document)
     except ValidationError as error:
         raise invalid(error) from None
-    answer = await apply(intake, caller, key, body, document)
+    answer = await apply(intake, caller, key, body, document, Begun(draft, keys))
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
 
@@ -154,12 +165,12 @@ async def _item(intake: Intake, code: str) -> Item:
     return item
 
 
-def _seal(intake: Intake, draft: UUID, body: DraftRequest) -> str:
-    return intake.sealer.seal_all(str(draft), {_FIELD: body.model_dump_json()})[_FIELD]
+def _seal(keys: CaseKeys, draft: UUID, body: DraftRequest) -> str:
+    return keys.seal(draft, _FIELD, body.model_dump_json())
 
 
-def _opened(intake: Intake, row: StoredDraft) -> DraftRequest:
-    return DraftRequest.model_validate_json(intake.sealer.open(str(row.id), _FIELD, row.sealed))
+def _opened(keys: CaseKeys, row: StoredDraft) -> DraftRequest:
+    return DraftRequest.model_validate_json(keys.open(_FIELD, row.sealed))
 
 
 def _shown(intake: Intake, row: StoredDraft, body: DraftRequest, item: Item) -> Draft:

@@ -17,7 +17,7 @@ from tongban_intake.api.casefile import (
     require_visible,
     seen_at,
 )
-from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.context import intake_of
 from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen, page_reader
 from tongban_intake.correction_form import CorrectionForm, correction_form
 from tongban_intake.presentation import CHANNEL_NAMES, STEP_STATE_NAMES, FlowStep, Shown, Words
@@ -54,7 +54,7 @@ async def case(
     owned = await require_visible(intake, application, caller)
     least = int(position) if position.isascii() and position.isdigit() and len(position) <= _POSITION_DIGITS else 1
     opened = await open_case(intake, await seen_at(request, application, least), owned)
-    return case_page(intake, opened)
+    return case_page(opened)
 
 
 @router.get("/applications/{application}/live")
@@ -97,7 +97,6 @@ async def _act(request: Request, application: UUID, number: str, caller: Caller)
 
 
 def case_page(
-    intake: Intake,
     opened: Opened,
     typed: Mapping[str, str] | None = None,
     errors: list[dict[str, str]] | None = None,
@@ -109,7 +108,7 @@ def case_page(
         "case.html",
         status,
         owned=opened.owned,
-        forms=_forms(intake, opened, typed or {}),
+        forms=_forms(opened, typed or {}),
         errors=found,
         messages={error["field"]: error for error in found},
         signed_in=True,
@@ -117,17 +116,16 @@ def case_page(
     )
 
 
-def _forms(intake: Intake, opened: Opened, typed: Mapping[str, str]) -> list[CorrectionForm]:
+def _forms(opened: Opened, typed: Mapping[str, str]) -> list[CorrectionForm]:
     item = opened.item
     waiting = [correction for correction in opened.shown.corrections if correction.open]
-    if item is None or not opened.owned or not waiting:
+    if item is None or opened.unseal is None or not waiting:
         return []
-    subject = str(opened.shown.application)
     standing: dict[str, Any] = dict(opened.answers.plain)
     wanted = {name for correction in waiting for name in correction.fields}
     for name, sealed in opened.answers.sealed.items():
         if name in wanted:
-            standing[name] = intake.sealer.open(subject, name, sealed)
+            standing[name] = opened.unseal(name, sealed)
     return [correction_form(item, correction, {**standing, **typed}) for correction in waiting]
 
 

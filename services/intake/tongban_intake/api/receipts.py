@@ -13,8 +13,9 @@ from tongban_catalog.item import Item, asked_materials
 from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, officer
 from tongban_runtime.database import Tx
+from tongban_runtime.keys import KeysRefusedError
 from tongban_runtime.problems import Problem
-from tongban_runtime.sealing import SealBrokenError
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.events.applications import NOTICE_FIELD
 from tongban_schemas.types import ItemRef
 
@@ -201,7 +202,8 @@ async def _act(
             if case.known is None:
                 raise not_heard_yet()
             traceparent = telemetry.format_traceparent(span)
-            desk = Desk(intake.casework, intake.sealer, case.known, caller.id, case.now, traceparent)
+            keys = await intake.vault.open(tx, application)
+            desk = Desk(intake.casework, keys, case.known, caller.id, case.now, traceparent)
             await action(desk, tx)
             return await _shown(intake, tx, application, desks)
 
@@ -238,13 +240,22 @@ async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str
     heard = (await facts.recall(tx, [application], domain.MODELS)).get(str(application), ())
     history = History.of(str(application), heard, item)
     bodies = await intake.shelf.departments(tx)
+    keys = await _keys(intake, tx, application)
     return ReceiptDetail(
         **_summary(row.receipt, item, bodies, intake.clock.now()),
         position=max((fact.sequence for fact in heard if fact.source == domain.SOURCE), default=1),
-        answers=_answers(intake, history, item),
+        answers=_answers(keys, history, item),
         materials=_materials(history, item),
-        notices=_notices(intake, history),
+        notices=_notices(keys, history),
     )
+
+
+async def _keys(intake: Intake, tx: Tx, application: UUID) -> CaseKeys:
+    """The keys of a case; none after an erasure."""
+    try:
+        return await intake.vault.open(tx, application)
+    except KeysRefusedError:
+        return CaseKeys()
 
 
 def _summary(receipt: Receipt, item: Item, bodies: Mapping[str, Department], now: datetime) -> dict[str, Any]:
@@ -264,18 +275,14 @@ def _summary(receipt: Receipt, item: Item, bodies: Mapping[str, Department], now
     }
 
 
-def _answers(intake: Intake, history: History, item: Item) -> list[GivenAnswer]:
+def _answers(keys: CaseKeys, history: History, item: Item) -> list[GivenAnswer]:
     plain, sealed = history.answers.plain, history.answers.sealed
     closed = history.withdrawn is not None or history.not_accepted is not None
     return [
         GivenAnswer(
             field=name,
             label=_name(item.form.label(name)),
-            value=plain.get(name)
-            if name not in sealed
-            else None
-            if closed
-            else _opened(intake, history, name, sealed[name]),
+            value=plain.get(name) if name not in sealed else None if closed else _opened(keys, name, sealed[name]),
             personal=name in sealed,
         )
         for name in item.form.fields
@@ -306,13 +313,13 @@ def _materials(history: History, item: Item) -> list[MaterialStatus]:
     return found
 
 
-def _notices(intake: Intake, history: History) -> list[NoticeGiven]:
+def _notices(keys: CaseKeys, history: History) -> list[NoticeGiven]:
     return [
         NoticeGiven(
             request=one.event.id,
             fields=one.data.fields,
             materials=one.data.materials,
-            message=_opened(intake, history, f"{NOTICE_FIELD}/{ordinal}", one.data.message),
+            message=_opened(keys, f"{NOTICE_FIELD}/{ordinal}", one.data.message),
             at=one.event.time,
             answered_at=None if one.answer is None else one.answer.time,
         )
@@ -320,9 +327,9 @@ def _notices(intake: Intake, history: History) -> list[NoticeGiven]:
     ]
 
 
-def _opened(intake: Intake, history: History, field: str, sealed: str) -> str | None:
+def _opened(keys: CaseKeys, field: str, sealed: str) -> str | None:
     try:
-        return intake.sealer.open(history.subject, field, sealed)
+        return keys.open(field, sealed)
     except SealBrokenError:
         return None
 

@@ -1,6 +1,5 @@
 """What the applicant may still do after acceptance or refusal: bring what was promised, and appeal."""
 
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -111,8 +110,8 @@ async def file_appeal(intake: Intake, application: UUID, caller: Caller, body: A
                 raise not_heard_yet()
             before = case.history.appeal(body.decision)
             if before is not None and isinstance(before.data, ApplicationAppealed):
-                unseal = partial(intake.sealer.open, str(application))
-                if filing.same_appeal(before.data, body.way, body.grounds, unseal):
+                keys = await intake.vault.open(tx, application)
+                if filing.same_appeal(before.data, body.way, body.grounds, keys.open):
                     return before.sequence
                 raise Problem(
                     409,
@@ -142,7 +141,7 @@ async def file_appeal(intake: Intake, application: UUID, caller: Caller, body: A
                 body.decision,
                 body.way,
                 body.grounds,
-                seal=partial(intake.sealer.seal_all, str(application)),
+                seal=(await intake.vault.open(tx, application)).seal_all,
                 time=case.now,
                 traceparent=telemetry.format_traceparent(span),
             )

@@ -25,8 +25,8 @@ from tongban_intake.domain.history import SOURCE, Answers, Asking
 MATERIAL = "materials."
 """Put before a material's id where errors are told by field."""
 
-Seal = Callable[[dict[str, str]], dict[str, str]]
-"""Texts by field -> the sealed values by field."""
+Seal = Callable[[UUID, Mapping[str, str]], dict[str, str]]
+"""(id of the event that carries them, texts by field) -> the sealed values by field."""
 
 Unseal = Callable[[str, str], str]
 """(field, sealed value) -> text."""
@@ -61,7 +61,7 @@ def submit(
         region=region,
         language=language,
         answers=plain,
-        sealed=seal(personal),
+        sealed=seal(event_id(ApplicationSubmitted.TYPE, str(application)), personal),
         materials=dict(materials),
     )
     return say(application, data, time=time, traceparent=traceparent)
@@ -130,7 +130,8 @@ def appeal(
 ) -> Event:
     """The event by which the applicant asks for review of a decision: one per decision."""
     field = f"{APPEAL_FIELD}/{decision}"
-    data = ApplicationAppealed(decision=decision, way=way, grounds=seal({field: grounds})[field])
+    event = event_id(ApplicationAppealed.TYPE, str(application), str(decision))
+    data = ApplicationAppealed(decision=decision, way=way, grounds=seal(event, {field: grounds})[field])
     return say(application, data, str(decision), time=time, traceparent=traceparent, cause=decision)
 
 
@@ -186,7 +187,8 @@ def correct(
 ) -> Event:
     """The event that answers a correction request: one per request. The answers have to be free of errors."""
     plain, personal = split_personal(item, answers)
-    data = ApplicationCorrected(request=request, answers=plain, sealed=seal(personal), materials=dict(materials))
+    sealed = seal(event_id(ApplicationCorrected.TYPE, str(application), str(request)), personal)
+    data = ApplicationCorrected(request=request, answers=plain, sealed=sealed, materials=dict(materials))
     return say(application, data, str(request), time=time, traceparent=traceparent, cause=request)
 
 

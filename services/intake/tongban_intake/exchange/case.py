@@ -14,7 +14,7 @@ from tongban_schemas.types import ItemRef
 from tongban_intake.domain.history import History
 
 Unseal = Callable[[str, str, str], str]
-"""(application, field, sealed) -> text; raises `SealBrokenError`. `tongban_runtime.sealing.Sealer.open` is one."""
+"""(application, field, sealed) -> text; raises `SealBrokenError`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,22 @@
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from tongban_catalog.item import Item
 from tongban_catalog.publish import standing_events
 from tongban_catalog.reading import read_topic
 from tongban_runtime import logs
+from tongban_runtime.clock import SystemClock
+from tongban_runtime.database import create_pool
 from tongban_runtime.records import Record, Unreadable
 from tongban_runtime.records import read as read_by_rule
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.sealing import CaseKeys, KeyMissingError
 from tongban_runtime.settings import RuntimeSettings
 from tongban_schemas.envelope import Event
 from tongban_schemas.events import EVENTS, applications, approvals, catalog, certificates
@@ -24,6 +28,8 @@ from tongban_intake.exchange.case import Catalogue
 from tongban_intake.exchange.export import Exported, write
 from tongban_intake.exchange.mapping import rows_of
 from tongban_intake.exchange.rows import Problem, Row
+from tongban_intake.settings import Settings
+from tongban_intake.vault import KeyEncryption, Vault
 
 _TOPICS = (applications.TOPIC, approvals.TOPIC, certificates.TOPIC)
 
@@ -67,16 +73,39 @@ async def read_catalogue(kafka: str, prefix: str) -> Catalogue:
     )
 
 
-async def export(kafka: str, prefix: str, sealer: Sealer, folder: Path) -> Exported:
+OpenKeys = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, CaseKeys]]]
+"""The keys of those of the cases that have any left."""
+
+_BATCH = 500
+
+
+class _Unsealing:
+    """Opens texts of the cases whose keys it was given."""
+
+    def __init__(self, keys: Mapping[UUID, CaseKeys]) -> None:
+        self._keys = keys
+
+    def __call__(self, application: str, field: str, sealed: str) -> str:
+        keys = self._keys.get(UUID(application))
+        if keys is None:
+            raise KeyMissingError("the personal data of the case were erased")
+        return keys.open(field, sealed)
+
+
+async def export(kafka: str, prefix: str, open_keys: OpenKeys, folder: Path) -> Exported:
     """All cases of a system as files in a folder. The catalogue is read last, so that it knows every item of the cases."""
     facts = await read_facts(kafka, prefix)
     known = await read_catalogue(kafka, prefix)
     rows: list[Row] = []
     problems = facts.problems
-    for subject, events in facts.cases.items():
-        mapped = rows_of(subject, events.values(), known, sealer.open)
-        rows += mapped.rows
-        problems += mapped.problems
+    subjects = list(facts.cases.items())
+    for start in range(0, len(subjects), _BATCH):
+        batch = subjects[start : start + _BATCH]
+        unseal = _Unsealing(await open_keys([UUID(subject) for subject, _ in batch]))
+        for subject, events in batch:
+            mapped = rows_of(subject, events.values(), known, unseal)
+            rows += mapped.rows
+            problems += mapped.problems
     return write(folder, len(facts.cases), rows, problems)
 
 
@@ -86,8 +115,14 @@ async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
     told = "导出目录，含个人信息，仅本人可读 folder for the files; they hold personal data and are their owner's alone"
     parser.add_argument("--out", type=Path, required=True, help=told)
     options = parser.parse_args(arguments)
-    sealer = Sealer(settings.seal_key.get_secret_value())
-    done = await export(settings.kafka, settings.topic_prefix, sealer, options.out)
+    if not isinstance(settings, Settings):
+        raise TypeError("intake's commands take its own Settings")
+    vault = Vault(KeyEncryption(settings.vault_dir), SystemClock())
+    pool = await create_pool(settings.database.get_secret_value(), 2)
+    try:
+        done = await export(settings.kafka, settings.topic_prefix, partial(vault.open_many, pool), options.out)
+    finally:
+        await pool.close()
     logs.info("exchange.exported", cases=done.manifest["cases"], rows=sum(done.rows.values()), problems=done.problems)
     for table, count in done.rows.items():
         sys.stdout.write(f"{table}: {count}\n")

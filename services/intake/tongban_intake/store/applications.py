@@ -41,7 +41,7 @@ async def insert(tx: Tx, applications: Sequence[NewApplication]) -> set[UUID]:
         INSERT INTO application
             (id, applicant, idempotency_key, request_digest, item_code, item_version, submitted_at)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::int[], $7::timestamptz[])
-        ON CONFLICT (applicant, idempotency_key) DO NOTHING RETURNING id
+        ON CONFLICT DO NOTHING RETURNING id
         """,
         [row.id for row in rows],
         [row.applicant for row in rows],

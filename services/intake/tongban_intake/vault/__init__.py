@@ -1,0 +1,6 @@
+"""The vault: the one place where the root keys of cases are. It gives keys out by rule, and puts every use on record."""
+
+from tongban_intake.vault.kek import KeyEncryption, VaultKeysMissingError
+from tongban_intake.vault.vault import SOURCE, NewKey, Vault
+
+__all__ = ["SOURCE", "KeyEncryption", "NewKey", "Vault", "VaultKeysMissingError"]

@@ -1,0 +1,127 @@
+"""The keys that wrap the root keys of cases. They lie in files of their own folder, never in the database.
+
+`<epoch>.key` holds the key-encryption key (KEK) of an epoch; the newest one wraps. A root key is wrapped with AES-256-GCM
+(NIST SP 800-38D) and bound to its case. A rotation wraps everything anew and destroys the older file: then no copy of the
+database, no log and no dead row of an erased case can be opened by anybody. `index.key` keys the hashes of the search index
+and of requests; it opens nothing.
+"""
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tongban_runtime.sealing import KEY_BYTES
+
+_NONCE_BYTES: Final = 12
+_INDEX: Final = "index.key"
+
+
+class VaultKeysMissingError(RuntimeError):
+    """The folder of the vault does not hold the key that the database was written with, so nothing can be opened."""
+
+
+class KeyEncryption:
+    """The KEKs of a folder, by epoch. Several processes share the folder; each reads again what others have rotated."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._keys: dict[int, bytes] = {}
+        self._ciphers: dict[int, AESGCM] = {}
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._index = _ensure(folder / _INDEX)
+        self.reload()
+        if not self._keys:
+            _ensure(folder / "1.key")
+            self.reload()
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch."""
+        return max(self._keys)
+
+    def reload(self) -> None:
+        """Reads the folder again."""
+        self._keys = {int(path.stem): path.read_bytes() for path in self._folder.glob("*.key") if path.stem.isdigit()}
+        self._ciphers = {epoch: AESGCM(key) for epoch, key in self._keys.items()}
+
+    def fingerprint(self, epoch: int) -> bytes:
+        """32 bytes that tell which KEK this is. Raises `VaultKeysMissingError`."""
+        self._require(epoch)
+        return hashlib.sha256(b"tongban kek " + self._keys[epoch]).digest()
+
+    def wrap(self, case: UUID, root: bytes, epoch: int | None = None) -> bytes:
+        """The root key of a case, wrapped under the KEK of an epoch, the newest by default."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._ciphers[epoch or self.epoch].encrypt(nonce, root, case.bytes)
+
+    def unwrap(self, case: UUID, wrapped: bytes, epoch: int) -> bytes:
+        """The reverse of `wrap`. Raises `VaultKeysMissingError` without the KEK, and for a row that was tampered with."""
+        self._require(epoch)
+        try:
+            return self._ciphers[epoch].decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], case.bytes)
+        except InvalidTag as error:
+            raise VaultKeysMissingError(f"the key of {case} was not wrapped by the key of epoch {epoch}") from error
+
+    def make(self, epoch: int) -> None:
+        """Makes the KEK of an epoch, unless it is there."""
+        _ensure(self._folder / f"{epoch}.key")
+        self.reload()
+
+    def destroy_before(self, epoch: int) -> list[int]:
+        """Overwrites and deletes the KEKs of older epochs; which ones."""
+        gone = [number for number in self._keys if number < epoch]
+        for number in gone:
+            path = self._folder / f"{number}.key"
+            with path.open("r+b") as file:
+                file.write(os.urandom(KEY_BYTES))
+                os.fsync(file.fileno())
+            path.unlink()
+        _sync(self._folder)
+        self.reload()
+        return gone
+
+    def derive(self, purpose: bytes) -> bytes:
+        """32 bytes for keyed hashes of one purpose, the same in every epoch: HKDF-SHA256 without salt (RFC 5869)."""
+        extracted = hmac.digest(bytes(KEY_BYTES), self._index, "sha256")
+        return hmac.digest(extracted, b"tongban " + purpose + b"\x01", "sha256")
+
+    def _require(self, epoch: int) -> None:
+        if epoch not in self._keys:
+            self.reload()
+        if epoch not in self._keys:
+            raise VaultKeysMissingError(f"TONGBAN_VAULT_DIR holds no {epoch}.key")
+
+
+def _ensure(path: Path) -> bytes:
+    """The key in a file; a new one if there is none. Only its owner reads it; of several makers one wins."""
+    if not path.exists():
+        made = path.with_suffix(f".{os.getpid()}.new")
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+        _sync(path.parent)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise VaultKeysMissingError(f"{path.name} must hold {KEY_BYTES} bytes")
+    return key
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

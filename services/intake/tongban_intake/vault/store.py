@@ -1,0 +1,79 @@
+"""SQL of the vault: the wrapped root keys of cases, the head of each case's chain, the epoch that wraps."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tongban_runtime.database import Pool, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A case's key. ``wrapped`` is None after an erasure; ``chain`` is the newest chain value, None at first."""
+
+    case: UUID
+    wrapped: bytes | None
+    epoch: int
+    fingerprint: bytes
+    chain: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Which KEK wraps now; ``kek`` is its fingerprint, None before the first key was kept."""
+
+    number: int
+    kek: bytes | None
+
+
+async def insert(tx: Tx, rows: Sequence[tuple[UUID, bytes, bytes]], epoch: int, kek: bytes, at: datetime) -> int:
+    """Keeps (case, wrapped key, fingerprint) and returns how many: none when another KEK wraps by now.
+
+    The shared lock on the epoch holds a rotation back until the keys are committed.
+    """
+    done: str = await tx.execute(
+        """
+        INSERT INTO vault_key (application, wrapped, fingerprint, epoch, made_at)
+        SELECT k.*, $4, $6 FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS k
+        CROSS JOIN (SELECT FROM vault_epoch WHERE epoch = $4 AND kek = $5 FOR SHARE) AS now
+        """,
+        [case for case, _, _ in rows],
+        [wrapped for _, wrapped, _ in rows],
+        [fingerprint for _, _, fingerprint in rows],
+        epoch,
+        kek,
+        at,
+    )
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def rows(tx: Tx | Pool, cases: Iterable[UUID]) -> dict[UUID, KeyRow]:
+    """The keys of cases, by case."""
+    found = await tx.fetch(
+        "SELECT application, wrapped, epoch, fingerprint, chain FROM vault_key WHERE application = ANY($1)",
+        list(cases),
+    )
+    return {row["application"]: KeyRow(*row) for row in found}
+
+
+async def move_heads(tx: Tx, heads: Sequence[tuple[UUID, bytes]]) -> None:
+    """Sets the newest chain value of locked cases."""
+    await tx.execute(
+        """
+        UPDATE vault_key SET chain = h.chain
+        FROM unnest($1::uuid[], $2::bytea[]) AS h(application, chain) WHERE vault_key.application = h.application
+        """,
+        [case for case, _ in heads],
+        [chain for _, chain in heads],
+    )
+
+
+async def hold_epoch(tx: Tx) -> Epoch:
+    """The epoch, locked: nobody keeps a new key until the transaction ends."""
+    row = await tx.fetchrow("SELECT epoch, kek FROM vault_epoch FOR UPDATE")
+    return Epoch(row["epoch"], row["kek"])
+
+
+async def set_epoch(tx: Tx, epoch: int, kek: bytes) -> None:
+    await tx.execute("UPDATE vault_epoch SET epoch = $1, kek = $2", epoch, kek)
