@@ -1,0 +1,67 @@
+"""The process in which files of strangers are opened: a file in, what became of it out, and nothing else within reach.
+
+``python -I -m tongban_intake.uploads.confined`` reads the file from its input. It answers with a line of JSON, the kind of the
+result and its pages or the rule by which the file is refused, and then the result. Its memory, its time, the files that it may open
+and what it may write are limited by the kernel.
+"""
+
+import json
+import resource
+import sys
+import warnings
+from typing import Final
+
+from tongban_intake.uploads.rules import MAX_BYTES, FileRefusedError
+from tongban_intake.uploads.sniff import kind_of, refuse_hidden
+
+MEMORY_BYTES: Final = 1536 * 1024 * 1024
+PROCESSOR_SECONDS: Final = 20
+_OPEN_FILES: Final = 32
+
+
+def confine() -> None:
+    """Takes away what the conversion does not need, for good."""
+    for kind, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, PROCESSOR_SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def work(content: bytes) -> tuple[dict[str, object], bytes]:
+    """The answer to one file: its head and its body."""
+    try:
+        kind = kind_of(content)
+        refuse_hidden(content, kind)
+        if kind == "pdf":
+            from tongban_intake.uploads.documents import rewrite
+
+            pages, made = rewrite(content)
+            media = "application/pdf"
+        else:
+            from tongban_intake.uploads.pictures import redraw
+
+            media, made = redraw(content, kind)
+            pages = 1
+        if len(made) > MAX_BYTES:
+            raise FileRefusedError("too-large")
+    except FileRefusedError as error:
+        return {"refused": error.rule}, b""
+    except (MemoryError, RecursionError):
+        return {"refused": "too-complex"}, b""
+    return {"media": media, "pages": pages}, made
+
+
+def main() -> None:
+    confine()
+    warnings.simplefilter("ignore")
+    head, made = work(sys.stdin.buffer.read(MAX_BYTES + 1))
+    sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + made)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

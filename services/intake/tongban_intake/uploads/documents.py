@@ -1,0 +1,165 @@
+"""PDF documents, written anew page by page: what is not on a page stays behind. What acts by itself is refused, not cut out.
+
+Runs in the confined process. Names of the keys: ISO 32000-1, sections 7.11 (files), 12.6 (actions), 12.7.8 (XFA), 13 (media).
+"""
+
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pikepdf
+
+from tongban_intake.uploads.rules import MAX_PAGES, MAX_PIXELS, FileRefusedError, Rule
+
+_HEADER: Final = re.compile(rb"%PDF-[12]\.[0-9][\r\n \t%]").match
+_END: Final = b"%%EOF"
+_BLANK: Final = b"\r\n \t\x00"
+_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+"""What all streams of a document may unpack to."""
+_STEP_BYTES: Final = 1024 * 1024
+_DEEPEST: Final = 200
+_KEYS: Final[dict[str, Rule]] = {
+    "/JS": "script",
+    "/JavaScript": "script",
+    "/AA": "script",
+    "/EmbeddedFiles": "embedded-file",
+    "/EF": "embedded-file",
+    "/RF": "embedded-file",
+    "/XFA": "active-form",
+    "/RichMediaContent": "multimedia",
+    "/RichMediaSettings": "multimedia",
+    "/3DD": "multimedia",
+}
+_ACTIONS: Final[dict[str, Rule]] = {
+    "/JavaScript": "script",
+    "/Launch": "script",
+    "/SubmitForm": "script",
+    "/ImportData": "script",
+    "/Rendition": "multimedia",
+    "/Movie": "multimedia",
+    "/Sound": "multimedia",
+    "/RichMediaExecute": "multimedia",
+    "/GoTo3DView": "multimedia",
+    "/GoToE": "embedded-file",
+    "/GoToR": "outside-reference",
+    "/Thread": "outside-reference",
+}
+_ANNOTATIONS: Final[dict[str, Rule]] = {
+    "/FileAttachment": "embedded-file",
+    "/RichMedia": "multimedia",
+    "/Screen": "multimedia",
+    "/Movie": "multimedia",
+    "/Sound": "multimedia",
+    "/3D": "multimedia",
+}
+_TYPES: Final[dict[str, Rule]] = {"/EmbeddedFile": "embedded-file"}
+
+
+def rewrite(content: bytes) -> tuple[int, bytes]:
+    """How many pages there are, and the document with nothing but its pages. Raises `FileRefusedError`."""
+    if not _HEADER(content):
+        raise FileRefusedError("damaged")
+    body = content.rstrip(_BLANK)
+    if not body.endswith(_END):
+        raise FileRefusedError("after-the-end" if _END in content else "damaged")
+    try:
+        with pikepdf.open(io.BytesIO(content), suppress_warnings=True) as document:
+            if document.is_encrypted:
+                raise FileRefusedError("encrypted")
+            _refuse_active(document)
+            pages = len(document.pages)
+            if pages == 0:
+                raise FileRefusedError("damaged")
+            if pages > MAX_PAGES:
+                raise FileRefusedError("too-many-pages")
+            return pages, _written(document)
+    except pikepdf.PasswordError as error:
+        raise FileRefusedError("encrypted") from error
+    except (pikepdf.PdfError, pikepdf.DataDecodingError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise FileRefusedError("damaged") from error
+
+
+def _written(document: pikepdf.Pdf) -> bytes:
+    """The same file gives the same bytes."""
+    out = io.BytesIO()
+    with pikepdf.Pdf.new() as fresh:
+        fresh.pages.extend(document.pages)
+        fresh.remove_unreferenced_resources()
+        fresh.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+    return out.getvalue()
+
+
+def _refuse_active(document: pikepdf.Pdf) -> None:
+    opening = document.Root.get("/OpenAction")
+    if isinstance(opening, pikepdf.Dictionary) and opening.get("/S") != "/GoTo":
+        raise FileRefusedError("script")
+    left = _UNPACKED_BYTES
+    for whole in document.objects:
+        for entry in _dictionaries(whole, 0):
+            _refuse_entry(entry)
+        if isinstance(whole, pikepdf.Stream):
+            left -= _unpacked(whole, left)
+
+
+def _dictionaries(value: Any, depth: int) -> Iterator[Any]:
+    """Every dictionary that stands directly in an object; those of other objects are theirs."""
+    if depth > _DEEPEST:
+        raise FileRefusedError("too-complex")
+    if isinstance(value, pikepdf.Stream | pikepdf.Dictionary):
+        entries = value.stream_dict if isinstance(value, pikepdf.Stream) else value
+        yield value
+        nested = list(entries.values())
+    elif isinstance(value, pikepdf.Array):
+        nested = list(value)
+    else:
+        return
+    for one in nested:
+        if isinstance(one, pikepdf.Object) and not one.is_indirect:
+            yield from _dictionaries(one, depth + 1)
+
+
+def _refuse_entry(entry: Any) -> None:
+    keys = set(entry.keys())
+    for key, rule in _KEYS.items():
+        if key in keys:
+            raise FileRefusedError(rule)
+    for key, known in (("/S", _ACTIONS), ("/Subtype", _ANNOTATIONS), ("/Type", _TYPES)):
+        named = entry.get(key)
+        if isinstance(named, pikepdf.Name) and (found := known.get(str(named))) is not None:
+            raise FileRefusedError(found)
+    if isinstance(entry, pikepdf.Stream):
+        if "/F" in keys:
+            raise FileRefusedError("outside-reference")
+        if entry.get("/Subtype") == "/Image" and _number(entry, "/Width") * _number(entry, "/Height") > MAX_PIXELS * 4:
+            raise FileRefusedError("too-many-pixels")
+
+
+def _number(entry: Any, key: str) -> int:
+    value = entry.get(key)
+    return int(value) if isinstance(value, int) else 0
+
+
+def _unpacked(stream: Any, limit: int) -> int:
+    """Bytes that a stream unpacks to, counted without keeping them. Raises `FileRefusedError` above the limit."""
+    named = stream.stream_dict.get("/Filter")
+    filters = [str(one) for one in named] if isinstance(named, pikepdf.Array) else [str(named)]
+    packed = [one for one in filters if one in ("/FlateDecode", "/Fl", "/LZWDecode", "/LZW", "/RunLengthDecode", "/RL")]
+    if len(packed) > 1:
+        raise FileRefusedError("too-complex")
+    raw = stream.read_raw_bytes()
+    if filters[0] in ("/LZWDecode", "/LZW"):
+        return len(stream.read_bytes())
+    if filters[0] not in ("/FlateDecode", "/Fl"):
+        return len(raw)
+    unpacker, total, rest = zlib.decompressobj(), 0, raw
+    while rest:
+        try:
+            total += len(unpacker.decompress(rest, _STEP_BYTES))
+        except zlib.error:
+            break
+        if total > limit:
+            raise FileRefusedError("too-complex")
+        rest = unpacker.unconsumed_tail
+    return total
