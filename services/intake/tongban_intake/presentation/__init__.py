@@ -3,7 +3,16 @@
 from tongban_intake.presentation.clocks import Clocks
 from tongban_intake.presentation.names import CHANNEL_NAMES, STATE_NAMES, STEP_STATE_NAMES, limit_shown
 from tongban_intake.presentation.presenter import Presenter, act_name
-from tongban_intake.presentation.shown import CorrectionShown, FlowStep, ItemShown, PromisedMaterial, Shown, Words
+from tongban_intake.presentation.proofs import basis_words, grade_words, proofs_shown, reason_words
+from tongban_intake.presentation.shown import (
+    CorrectionShown,
+    FlowStep,
+    ItemShown,
+    PromisedMaterial,
+    ProofShown,
+    Shown,
+    Words,
+)
 
 __all__ = [
     "CHANNEL_NAMES",
@@ -15,8 +24,13 @@ __all__ = [
     "ItemShown",
     "Presenter",
     "PromisedMaterial",
+    "ProofShown",
     "Shown",
     "Words",
     "act_name",
+    "basis_words",
+    "grade_words",
     "limit_shown",
+    "proofs_shown",
+    "reason_words",
 ]

@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from tongban_intake.presentation.shown import AppealShown, FlowStep, NotAcceptedShown, PromisedMaterial, Words
+from tongban_intake.presentation.proofs import waited_for
+from tongban_intake.presentation.shown import (
+    AppealShown,
+    FlowStep,
+    NotAcceptedShown,
+    PromisedMaterial,
+    ProofShown,
+    Words,
+)
 from tongban_intake.status import State, Status
 
 _REMEDY = Words(
@@ -24,11 +32,19 @@ def next_words(
     not_accepted: NotAcceptedShown | None,
     promised: Sequence[PromisedMaterial],
     appeals: Sequence[AppealShown],
+    proofs: Sequence[ProofShown] = (),
 ) -> Words:
-    """One or two sentences for the state that the case is in."""
+    """One or two sentences for the state that the case is in, and what it waits for or needs brought."""
     awaited = status.state in ("accepted", "issued") and any(one.state != "brought" for one in promised)
     parts = [_main(status, flow, not_accepted, appeals)]
-    if not awaited and status.state in ("submitted", "accepted") and not _is_granted(flow):
+    running = status.state in ("submitted", "accepted", "waiting-for-correction")
+    wanted = [one for one in proofs if one.upload_allowed] if running else []
+    if running and (waited := waited_for(proofs)) is not None:
+        parts.append(waited)
+    if wanted:
+        zh, en = "、".join(one.name.zh for one in wanted), ", ".join(one.name.en for one in wanted)
+        parts.append(Words(zh=f"没能取得，请您提供：{zh}。", en=f"Could not be fetched; please bring: {en}."))
+    if not awaited and not wanted and status.state in ("submitted", "accepted") and not _is_granted(flow):
         parts.append(Words(zh="您无需操作。", en="You need not do anything."))
     if awaited:
         zh = "、".join(one.name.zh for one in promised if one.state != "brought")

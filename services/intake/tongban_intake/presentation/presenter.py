@@ -20,6 +20,7 @@ from tongban_intake.presentation import shown
 from tongban_intake.presentation.clocks import Clocks
 from tongban_intake.presentation.names import ACT_NAMES, EVENT_NAMES, STATE_NAMES, limit_shown
 from tongban_intake.presentation.next_words import next_words
+from tongban_intake.presentation.proofs import proofs_shown
 from tongban_intake.presentation.shown import FlowStep, Shown, Words
 from tongban_intake.status import (
     FINAL_STATES,
@@ -55,6 +56,7 @@ class Presenter:
         not_accepted = self._not_accepted(status)
         promised = self._promised(status, item)
         appeals = [self._appeal(one) for one in status.appeals]
+        proofs = proofs_shown(status.proofs, item, self._department)
         final = status.state in FINAL_STATES
         return Shown(
             application=application,
@@ -71,12 +73,13 @@ class Presenter:
             accepted_at=status.accepted_at,
             deemed=status.deemed,
             withdrawn_at=status.withdrawn_at,
-            next=next_words(status, flow, not_accepted, promised, appeals),
+            next=next_words(status, flow, not_accepted, promised, appeals, proofs),
             clock=None if final or item is None else self._case_clock(status, item, answers or {}, flow),
             extension=self._extension(status.extension, None),
             flow=flow,
             corrections=[self._correction(one, status, item) for one in status.corrections],
             promised=promised,
+            proofs=proofs,
             not_accepted=not_accepted,
             annulments=[self._annulment(one, item) for one in status.annulments],
             appeals=appeals,

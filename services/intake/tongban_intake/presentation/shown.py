@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from tongban_catalog.proofs import ProofState
 
 from tongban_intake.status import State
 
@@ -202,6 +203,35 @@ class AppealShown(BaseModel):
     words: Words
 
 
+class ProofShown(BaseModel):
+    """One proof of a case. ``words`` says in one sentence where it stands; ``changed`` are fields that its source corrected."""
+
+    material: str
+    name: Words
+    state: ProofState
+    state_name: Words
+    provider: Department | None
+    resource: str | None
+    grade: str | None
+    grade_words: Words | None
+    at: datetime
+    expires: datetime | None
+    recorded_at: datetime | None
+    valid_until: datetime | None
+    reason: str | None = Field(description="Why it failed or was refused, as a code.")
+    reason_words: Words | None
+    rule: Words | None = Field(description="What stands in for it, where a rule of the item spares it.")
+    rule_basis: list[Words] = []
+    rests_on: list[Words] = Field(default_factory=list, description="The proofs on which the rule rests.")
+    upload_allowed: bool
+    overdue: bool
+    disputed: bool
+    corrected_at: datetime | None
+    changed: list[str] = []
+    pending: bool
+    words: Words
+
+
 class CertificateShown(BaseModel):
     """``revoked_at`` and ``cause`` (``annulled``, ``replaced``) when it no longer stands."""
 
@@ -275,6 +305,7 @@ class Shown(BaseModel):
     flow: list[FlowStep]
     corrections: list[CorrectionShown]
     promised: list[PromisedMaterial]
+    proofs: list[ProofShown]
     not_accepted: NotAcceptedShown | None
     annulments: list[AnnulmentShown]
     appeals: list[AppealShown]
