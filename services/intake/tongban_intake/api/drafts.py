@@ -59,8 +59,14 @@ class DraftSummary(BaseModel):
 )
 async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
     """Keeps a new draft, complete or not."""
-    intake = intake_of(request)
     body, _ = await read_body(request, DraftRequest)
+    draft = await keep_draft(intake_of(request), caller, body)
+    response.headers["Location"] = f"/v1/drafts/{draft.draft}"
+    return draft
+
+
+async def keep_draft(intake: Intake, caller: Caller, body: DraftRequest) -> Draft:
+    """Keeps a new draft. Raises `Problem` 404 without its item, 409 when the person has too many."""
     item = await _item(intake, body.item)
     now, draft = intake.clock.now(), uuid7()
     key = intake.vault.new(draft)
@@ -76,7 +82,6 @@ async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
             f"每人最多保存 {_DRAFTS} 份草稿，请先提交或删除一份。",
             f"A person may keep {_DRAFTS} drafts: submit or delete one first.",
         )
-    response.headers["Location"] = f"/v1/drafts/{draft}"
     return _shown(intake, row, body, item)
 
 
@@ -109,8 +114,12 @@ async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
 )
 async def change(request: Request, draft: UUID, caller: Citizen) -> Draft:
     """Replaces what a draft holds."""
-    intake = intake_of(request)
     body, _ = await read_body(request, DraftRequest)
+    return await replace_draft(intake_of(request), caller, draft, body)
+
+
+async def replace_draft(intake: Intake, caller: Caller, draft: UUID, body: DraftRequest) -> Draft:
+    """Replaces what one's own draft holds. Raises `Problem` 404."""
     item = await _item(intake, body.item)
     if await drafts.find(intake.pool, draft, caller.id) is None:
         raise _not_found()
