@@ -4,7 +4,7 @@ Everything happens in the caller's transaction, on locked cases. Whoever touches
 handler, an action of the API, the alarms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import alarms, facts, outbox
 from tongban_runtime.acts import ActSigner
+from tongban_runtime.alarms import Moment
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
@@ -26,7 +27,9 @@ from tongban_schemas.types import Act, ActKind, ItemRef
 
 from tongban_intake.domain.history import SOURCE, History, submission
 from tongban_intake.domain.receiving import receipt
-from tongban_intake.domain.timing import Days, next_moment, time_says
+from tongban_intake.domain.timing import Days, earliest, next_moment, time_says
+from tongban_intake.evidence.picture import Touched
+from tongban_intake.evidence.work import EvidenceWork
 from tongban_intake.store import numbers, receipts
 
 RECEIVED_BASIS = "行政许可法第三十二条 Administrative Licensing Law, art. 32"
@@ -45,36 +48,45 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Casework:
-    """Intake's way of working: the catalogue it knows, its clock, the keys of the bodies that receive."""
+    """Intake's way of working: the catalogue it knows, its clock, the keys of the bodies that receive, what fetches proofs."""
 
     shelf: Shelf
     clock: Clock
     acts: ActSigner
+    evidence: EvidenceWork
 
-    async def hear(self, tx: Tx, cases: Sequence[Case]) -> None:
-        """Moves on cases that learned something, or whose item or department became known."""
-        await self.advance(tx, cases, self.clock.now())
+    async def hear(self, tx: Tx, cases: Sequence[Case], answers: Sequence[Event] = ()) -> None:
+        """Moves on cases that learned something, or whose item or department became known.
+
+        ``answers`` are what is new of fetched proofs.
+        """
+        await self.advance(tx, cases, self.clock.now(), answers)
 
     async def ring(self, tx: Tx, cases: Sequence[Case], until: datetime) -> None:
         """Says what time has made true of cases whose alarm rang."""
         await self.advance(tx, cases, until)
 
-    async def advance(self, tx: Tx, cases: Sequence[Case], until: datetime) -> dict[str, Known]:
+    async def advance(
+        self, tx: Tx, cases: Sequence[Case], until: datetime, answers: Sequence[Event] = ()
+    ) -> dict[str, Known]:
         """Does all that the facts of locked cases call for up to an instant; what is known afterwards, by subject.
 
         A case whose item or receiving body is not published yet waits for it and is left out; so is one whose submission
         was not heard of, and one that a rule has accepted: nothing is left to do there.
         """
+        cases, moments = await self._fetch(tx, cases, until, answers)
         refs = [(case, data.item) for case in cases if (data := submission(case.facts)) is not None]
         items = await self.shelf.items_for(tx, refs)
         usual = [(case, items[ref]) for case, ref in refs if ref in items and _is_unfinished(case, items[ref])]
         if not usual:
+            await alarms.save(tx, moments)
             return {}
         known = await self._known(tx, usual)
         known |= await self._number(tx, known, {case.subject: case for case, _ in usual})
         timed = {subject: one for subject, one in known.items() if one.item.acceptance.by == "officer"}
+        await alarms.save(tx, {case: moment for case, moment in moments.items() if str(case) not in timed})
         if timed:
-            known |= await self._settle(tx, timed, until)
+            known |= await self._settle(tx, timed, until, moments)
         return known
 
     async def look(self, tx: Tx, case: Case, until: datetime) -> Known | None:
@@ -117,6 +129,18 @@ class Casework:
                 **content,
             },
         )
+
+    async def _fetch(
+        self, tx: Tx, cases: Sequence[Case], until: datetime, answers: Sequence[Event]
+    ) -> tuple[Sequence[Case], Mapping[UUID, Moment]]:
+        """The cases with what was said about their proofs, and when time has something to say of these next."""
+        touched = [Touched(UUID(case.subject), case.facts, case.cause.traceparent) for case in cases]
+        moved = await self.evidence.advance(tx, touched, until, answers)
+        if not moved.said:
+            return cases, moved.moments
+        return [
+            replace(case, facts=(*case.facts, *moved.said.get(UUID(case.subject), ()))) for case in cases
+        ], moved.moments
 
     async def _known(self, tx: Tx, cases: Sequence[tuple[Case, Item]]) -> dict[str, Known]:
         folded = [(case, item, History.of(case.subject, case.facts, item)) for case, item in cases]
@@ -164,8 +188,13 @@ class Casework:
         data = ApplicationReceived(item=item, number=number, department=known.department.id, act=act)
         return facts.derive(sent, data, source=SOURCE, time=sent.time)
 
-    async def _settle(self, tx: Tx, known: dict[str, Known], until: datetime) -> dict[str, Known]:
-        """Says what time has made true, in order of time over all cases, and saves desk rows and alarms."""
+    async def _settle(
+        self, tx: Tx, known: dict[str, Known], until: datetime, others: Mapping[UUID, Moment]
+    ) -> dict[str, Known]:
+        """Says what time has made true, in order of time over all cases, and saves desk rows and alarms.
+
+        ``others`` are the moments of fetched proofs.
+        """
         due = [
             facts.derive(one.cause, one.data, *one.discriminators, source=SOURCE, time=one.at)
             for case in known.values()
@@ -174,12 +203,14 @@ class Casework:
         due.sort(key=lambda event: (event.time, event.subject))
         known = known | await self._publish(tx, known, due)
         desk: list[tuple[Any, ItemRef]] = []
-        moments: dict[UUID, alarms.Moment] = {}
+        moments: dict[UUID, Moment] = {}
         for case in known.values():
             row = receipt(case.history, case.item, case.days)
             if row is not None:
                 desk.append((row, case.item.ref))
-            moments[UUID(case.history.subject)] = next_moment(case.history, case.item, case.days, until)
+            application = UUID(case.history.subject)
+            own = next_moment(case.history, case.item, case.days, until)
+            moments[application] = earliest(own, others.get(application))
         await receipts.save(tx, desk)
         await alarms.save(tx, moments)
         return known

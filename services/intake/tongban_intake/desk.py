@@ -121,6 +121,15 @@ class Desk:
             self._require_free()
         if errors := receiving.notice_errors(item, asked):
             raise invalid(errors, "补正通知有误，请逐项改正。", "The notice cannot be given like this: see errors.")
+        if errors := receiving.not_to_be_asked(history, item, asked):
+            raise Problem(
+                409,
+                "may-not-be-asked",
+                "能够通过数据共享取得的，不得要求申请人提供（国务院令第716号第七条）；请删去 errors 所列各项。",
+                "What is fetched from its source may not be demanded of the applicant (State Council Order 716, art. 7): "
+                "take out what errors names.",
+                errors=errors,
+            )
         if history.accepted is None or history.deemed:
             rule = receiving.forbidden(history, asked)
             if rule is not None:

@@ -18,6 +18,10 @@ class Settings(RuntimeSettings):
     vault_dir: Path = Field(
         description="Folder with the keys that wrap the keys of cases: secret, backed up apart from the database."
     )
+    userinfo: str | None = Field(
+        default=None,
+        description="Address where the sign-in service says who a token's person is; `/userinfo` of it by default.",
+    )
     group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
 
     @property
@@ -29,3 +33,8 @@ class Settings(RuntimeSettings):
     def sign_in_url(self) -> str:
         """Where people sign in, without a slash at the end."""
         return (self.issuer_url or self.token_issuer).rstrip("/")
+
+    @property
+    def userinfo_url(self) -> str:
+        """Where the sign-in service says who somebody is."""
+        return self.userinfo or f"{self.sign_in_url}/userinfo"

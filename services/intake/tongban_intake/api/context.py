@@ -9,6 +9,8 @@ from tongban_runtime.database import Pool
 from tongban_runtime.service import Runtime
 
 from tongban_intake.casework import Casework
+from tongban_intake.evidence.identity import SignInService
+from tongban_intake.evidence.work import EvidenceWork
 from tongban_intake.group_commit import GroupCommit
 from tongban_intake.settings import Settings
 from tongban_intake.vault import KeyEncryption, Vault
@@ -25,6 +27,7 @@ class Intake:
     shelf: Shelf
     casework: Casework
     commits: GroupCommit
+    sign_in: SignInService
     digest_secret: bytes
 
     @classmethod
@@ -37,8 +40,9 @@ class Intake:
             clock=runtime.clock,
             vault=vault,
             shelf=shelf,
-            casework=Casework(shelf, runtime.clock, runtime.acts),
+            casework=Casework(shelf, runtime.clock, runtime.acts, EvidenceWork(shelf, vault, runtime.clock)),
             commits=GroupCommit(runtime.pool, vault, settings.group_limit),
+            sign_in=SignInService(settings.userinfo_url),
             digest_secret=vault.encryption.derive(b"intake request digest"),
         )
 

@@ -9,9 +9,10 @@ from typing import Literal
 from uuid import UUID
 
 from tongban_catalog.item import Item, Material, all_granted, asked_materials
+from tongban_catalog.proofs import Proof, proofs
 from tongban_catalog.standing import Standing, in_order, standing
 from tongban_schemas.envelope import Event, EventData
-from tongban_schemas.events import applications
+from tongban_schemas.events import applications, evidence
 from tongban_schemas.events.applications import (
     ApplicationAccepted,
     ApplicationAppealed,
@@ -32,6 +33,17 @@ from tongban_schemas.events.approvals import (
     ApprovalRefused,
 )
 from tongban_schemas.events.certificates import CertificateIssued, CertificateRevoked
+from tongban_schemas.events.evidence import (
+    EvidenceChecked,
+    EvidenceCorrected,
+    EvidenceDisputeAnswered,
+    EvidenceFailed,
+    EvidenceNotRecorded,
+    EvidenceObjected,
+    EvidenceOverdue,
+    EvidenceProvided,
+    EvidenceRefused,
+)
 from tongban_schemas.types import JsonObject
 
 SOURCE = "/intake"
@@ -45,10 +57,19 @@ HEARD: tuple[type[EventData], ...] = (
     ApprovalAnnulled,
     CertificateIssued,
     CertificateRevoked,
+    EvidenceProvided,
+    EvidenceNotRecorded,
+    EvidenceRefused,
+    EvidenceFailed,
+    EvidenceOverdue,
+    EvidenceObjected,
+    EvidenceDisputeAnswered,
+    EvidenceCorrected,
+    EvidenceChecked,
 )
 """What intake listens to about a case."""
 
-MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in (*HEARD, *applications.EVENTS)}
+MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in (*HEARD, *applications.EVENTS, *evidence.EVENTS)}
 """The facts intake keeps: what it hears, and what it said itself."""
 
 Ending = Literal["issued", "granted", "refused", "not-accepted", "annulled", "withdrawn"]
@@ -161,9 +182,22 @@ class History:
             return None
         return (self.notices[-1].answer if self.notices else None) or self.submitted
 
+    @property
+    def proofs(self) -> dict[str, Proof]:
+        """Where every proof that is fetched instead of handed in stands, by material."""
+        return proofs(self.facts)
+
     def missing(self, item: Item) -> tuple[Material, ...]:
-        """The required materials that were not handed in, in the item's order."""
-        return tuple(one for one in asked_materials(item, self.answers.plain) if one.id not in self.materials)
+        """The required materials that were not handed in, in the item's order.
+
+        A proof that was fetched, is on its way, stands in by a rule, or was brought because fetching it failed, is not missing.
+        """
+        covered = {name for name, proof in self.proofs.items() if proof.pending or proof.usable or proof.uploaded}
+        return tuple(
+            one
+            for one in asked_materials(item, self.answers.plain)
+            if one.id not in self.materials and one.id not in covered
+        )
 
     def asked(self, request: UUID) -> Asking | None:
         """The notice or correction request with this event id, or None."""

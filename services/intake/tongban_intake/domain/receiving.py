@@ -16,6 +16,7 @@ from tongban_schemas.events.applications import NoticeRule
 from tongban_intake.domain.filing import MATERIAL
 from tongban_intake.domain.history import History
 from tongban_intake.domain.timing import Days, receipt_due
+from tongban_intake.evidence.answers import answered
 
 OTHER_AUTHORITY = "other-authority"
 """The reason code that takes the name of the right authority."""
@@ -103,6 +104,8 @@ def promise_errors(history: History, item: Item, promised: Collection[str]) -> l
             zh, en = "本申请不需要这项材料，请删除。", "The application does not need this material: remove it."
         elif name in history.materials:
             zh, en = "这项材料已经提交，请删除。", "This material was handed in already: remove it."
+        elif all(name != one.id for one in history.missing(item)):
+            zh, en = "这项材料由数据共享取得，请删除。", "This material is fetched from its source: remove it."
         elif material.tolerable is None:
             zh = f"“{material.name.zh}”不可容缺，请通知申请人补正。"
             en = f"“{material.name.en}” may not come later: send a notice."
@@ -153,6 +156,28 @@ def notice_errors(item: Item, asked: Asked) -> list[FieldError]:
             "Mark what is wrong or missing; if nothing is, accept.",
         )
         errors.append(FieldError(field="fields", message_zh=zh, message_en=en))
+    return errors
+
+
+def not_to_be_asked(history: History, item: Item, asked: Asked) -> list[FieldError]:
+    """What a notice asks of the person although a register gave it, is to give it, or a rule stands in for it.
+
+    State Council Provisions on Online Government Services (Order 716), art. 7: what can be shared is not demanded again.
+    """
+    known = history.proofs
+    shared = {name for name, proof in known.items() if proof.pending or proof.state in ("provided", "substituted")}
+    given = answered(item, history.answers.plain, known).fetched.keys()
+    errors = []
+    for name in asked.materials:
+        if name in shared:
+            zh = "此项由数据共享取得，或者依规定由其他证明替代，不得再向申请人索要。"
+            en = "It is fetched from its source, or a rule stands in for it: the applicant may not be asked for it."
+            errors.append(FieldError(field=MATERIAL + name, message_zh=zh, message_en=en))
+    for name in asked.fields:
+        if name in given:
+            zh = "此项由数据源提供，不得再向申请人索要；如有疑义，请与数据源核实。"
+            en = "Its source gave this answer: the applicant may not be asked for it. Take a doubt to the source."
+            errors.append(FieldError(field=name, message_zh=zh, message_en=en))
     return errors
 
 

@@ -88,6 +88,16 @@ def next_moment(history: History, item: Item, days: Days, until: datetime) -> tu
     return next_alarm([*waited, None if desk is None else desk.due], until)
 
 
+def earliest(
+    one: tuple[datetime | None, bool], other: tuple[datetime | None, bool] | None
+) -> tuple[datetime | None, bool]:
+    """The earlier of two moments of a case; whether one of them is an estimate."""
+    if other is None:
+        return one
+    at = min((moment for moment in (one[0], other[0]) if moment is not None), default=None)
+    return at, one[1] or other[1]
+
+
 def appeal_is_late(decided_at: datetime, days: Days, now: datetime) -> bool:
     """Whether the sixty days have passed. While a year's calendar is missing nobody is shut out."""
     return _is_over(deadline(days.calendars, days.region, decided_at, APPEAL), now)

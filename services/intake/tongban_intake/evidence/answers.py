@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from tongban_catalog.item import Item, Source, sources_of, undecided_materials
+from tongban_catalog.form import FieldError
+from tongban_catalog.item import Item, Source, form_errors, sources_of, undecided_materials
 from tongban_catalog.proofs import Proof
 from tongban_schemas.types import JsonObject
 
@@ -52,20 +53,29 @@ def source_of(item: Item, proof: Proof) -> Source | None:
     )
 
 
-def answered(item: Item, own: Mapping[str, Any], proofs: Mapping[str, Proof], on: date | None = None) -> Answered:
-    """The answers of a case from the person's own ones in the clear and from its proofs; ``on``: the day in China."""
+def answered(
+    item: Item,
+    own: Mapping[str, Any],
+    proofs: Mapping[str, Proof],
+    on: date | None = None,
+    exhausted: frozenset[str] = frozenset(),
+) -> Answered:
+    """The answers of a case from the person's own ones in the clear and from its proofs.
+
+    ``on`` is the day in China, ``exhausted`` are the materials that are not asked for any more.
+    """
     fetched = _fetched(item, proofs)
     supplied = item.supplied
     plain: JsonObject = {name: value for name, value in own.items() if name not in supplied}
     plain |= {name: one.value for name, one in fetched.items() if one.sealed is None}
     while True:
-        awaited = _awaited(item, plain, proofs, fetched, on)
+        awaited = _awaited(item, plain, proofs, fetched, on, exhausted)
         opened = {name: own[name] for name in (supplied & own.keys()) - fetched.keys() - awaited.keys() - plain.keys()}
         if not opened:
             break
         plain |= opened
     given_up = frozenset(
-        name for name in supplied - fetched.keys() - awaited.keys() if _was_asked_in_vain(item, name, proofs)
+        name for name in supplied - fetched.keys() - awaited.keys() if _was_asked_in_vain(item, name, proofs, exhausted)
     )
     return Answered(plain, fetched, awaited, given_up)
 
@@ -97,6 +107,7 @@ def _awaited(
     proofs: Mapping[str, Proof],
     fetched: Mapping[str, Fetched],
     on: date | None,
+    exhausted: frozenset[str],
 ) -> dict[str, Source]:
     asked = sources_of(item, plain, on)
     undecided = undecided_materials(item, plain)
@@ -108,15 +119,63 @@ def _awaited(
         if proof is not None and proof.resource == source.resource:
             coming = proof.pending
         else:
-            coming = source in asked or (source.material in undecided and proof is None)
+            coming = source.material not in exhausted and (
+                source in asked or (source.material in undecided and proof is None)
+            )
         if coming:
             found |= {name: source for name in source.supplies if name not in fetched and name not in found}
     return found
 
 
-def _was_asked_in_vain(item: Item, answer: str, proofs: Mapping[str, Proof]) -> bool:
+def _was_asked_in_vain(item: Item, answer: str, proofs: Mapping[str, Proof], exhausted: frozenset[str]) -> bool:
     for source in item.sources:
         proof = proofs.get(source.material)
-        if answer in source.supplies and proof is not None and proof.resource == source.resource:
+        if proof is None or answer not in source.supplies:
+            continue
+        if proof.resource == source.resource or source.material in exhausted:
             return True
     return False
+
+
+def filled(
+    item: Item, own: Mapping[str, Any], told: Answered, opened: Mapping[str, Any]
+) -> tuple[JsonObject, list[FieldError]]:
+    """(the answers with the fetched ones filled in, what is wrong with them by field).
+
+    ``own`` are all answers of the person, ``opened`` the fetched ones in the clear. A person's own word beside a fetched answer
+    is wrong unless it is the same; one for an answer on its way is not taken.
+    """
+    answers = {**own, **opened}
+    errors: dict[str, FieldError] = {}
+    for name, value in opened.items():
+        if name in own and own[name] != value:
+            zh, en = item.form.label(name).zh, item.form.label(name).en
+            errors[name] = FieldError(
+                field=name,
+                message_zh=f"“{zh}”已由数据源提供，不必填写；如有误，请对该证明提出异议。",
+                message_en=f"“{en}” was fetched: do not fill it in; if it is wrong, dispute the proof instead.",
+            )
+    for name, source in told.awaited.items():
+        if name in own or name in item.form.required:
+            label, material = item.form.label(name), item.material(source.material)
+            zh, en = (source.material, source.material) if material is None else (material.name.zh, material.name.en)
+            errors[name] = FieldError(
+                field=name,
+                message_zh=f"“{label.zh}”正随“{zh}”从数据源获取，不必填写，请稍候。",
+                message_en=f"“{label.en}” is being fetched with “{en}”: do not fill it in, wait for it.",
+            )
+    found = [error for error in form_errors(item, answers) if error["field"] not in errors]
+    return answers, [*errors.values(), *found]
+
+
+def typed(item: Item, name: str, text: str) -> Any:
+    """An answer from the text that a personal value is sealed as, in the type that the form wants."""
+    match item.form.fields.get(name, {}).get("type"):
+        case "boolean":
+            return text == "true"
+        case "integer":
+            return int(text)
+        case "number":
+            return float(text)
+        case _:
+            return text

@@ -40,14 +40,6 @@ HOLDER: Final = "holder"
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Whose record is asked for. ``value`` is None when nobody can say; ``personal`` values travel sealed."""
-
-    value: str | None
-    personal: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Due:
     """A request to be made: of which source, by which department, the how many-eth."""
 
@@ -76,6 +68,15 @@ def attempts(facts: Iterable[Event], material: str) -> int:
             if isinstance(fact.data, EvidenceRequested) and fact.data.material == material
         ),
         default=0,
+    )
+
+
+def exhausted(facts: Iterable[Event]) -> frozenset[str]:
+    """The materials that were asked for so often that they are not asked for any more."""
+    return frozenset(
+        fact.data.material
+        for fact in facts
+        if isinstance(fact.data, EvidenceRequested) and fact.data.attempt >= MAX_ATTEMPTS
     )
 
 
@@ -207,38 +208,31 @@ def substitute(case: UUID, one: Stands, *, now: datetime, cause: UUID | None, tr
 
 def expired(case: UUID, proofs: Mapping[str, Proof], until: datetime) -> list[Event]:
     """The failures of requests that nobody answered and whose grace has passed."""
-    return [
-        failure(case, proof, "expired", proof.expires + GRACE)
-        for proof in proofs.values()
-        if proof.state in ("waiting", "retrying") and proof.expires is not None and proof.expires + GRACE <= until
-    ]
+    found = []
+    for proof in proofs.values():
+        if not _runs(proof) or proof.expires is None or proof.expires + GRACE > until:
+            continue
+        if proof.request is not None and proof.resource is not None and proof.provider is not None:
+            data = _failed(proof.request, proof.resource, proof.material, proof.provider, "expired")
+            found.append(_failure(case, data, proof.expires + GRACE, None))
+    return found
+
+
+def without_holder(case: UUID, request: Event) -> Event:
+    """The failure of a request when nobody can say whose record is meant, at the moment of the request."""
+    asked = request.data
+    if not isinstance(asked, EvidenceRequested):
+        raise TypeError("only a request can fail")
+    data = _failed(str(request.id), asked.resource, asked.material, asked.provider, "no-holder")
+    return _failure(case, data, request.time, request.traceparent)
 
 
 def next_expiry(proofs: Mapping[str, Proof]) -> datetime | None:
     """When the next request will have failed if nobody answers it."""
     return min(
-        (
-            proof.expires + GRACE
-            for proof in proofs.values()
-            if proof.state in ("waiting", "retrying") and proof.expires is not None
-        ),
+        (proof.expires + GRACE for proof in proofs.values() if _runs(proof) and proof.expires is not None),
         default=None,
     )
-
-
-def failure(case: UUID, proof: Proof, reason: FailureReason, at: datetime, traceparent: str | None = None) -> Event:
-    """The event that a request failed for good, said by intake for the source that does not answer."""
-    if proof.request is None or proof.resource is None or proof.provider is None:
-        raise ValueError("only what was asked can fail")
-    data = EvidenceFailed(
-        request=UUID(proof.request),
-        resource=proof.resource,
-        material=proof.material,
-        department=proof.provider,
-        reason=reason,
-        final=True,
-    )
-    return say(case, data, proof.request, "final", time=at, traceparent=traceparent, cause=UUID(proof.request))
 
 
 def basis_text(basis: Iterable[Basis]) -> str:
@@ -257,3 +251,18 @@ def _rests_on(fields: frozenset[str], told: Answered, proofs: Mapping[str, Proof
         return ()
     provided = {proofs[told.fetched[name].material].provided for name in fields}
     return tuple(sorted(UUID(one) for one in provided if one is not None))
+
+
+def _runs(proof: Proof) -> bool:
+    return proof.state in ("waiting", "retrying")
+
+
+def _failed(request: str, resource: str, material: str, provider: str, reason: FailureReason) -> EvidenceFailed:
+    return EvidenceFailed(
+        request=UUID(request), resource=resource, material=material, department=provider, reason=reason, final=True
+    )
+
+
+def _failure(case: UUID, data: EvidenceFailed, at: datetime, traceparent: str | None) -> Event:
+    """Said by intake for a source that does not answer."""
+    return say(case, data, str(data.request), "final", time=at, traceparent=traceparent, cause=data.request)

@@ -1,11 +1,15 @@
 """SQL of drafts: what somebody has begun to fill in, sealed as a whole."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tongban_runtime.database import Pool, Tx
+
+DRAFT_FIELD: Final = "draft"
+"""The field under which all of a draft is sealed, as JSON; its event is the draft itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,13 @@ async def find(tx: Tx | Pool, draft: UUID, applicant: UUID) -> StoredDraft | Non
     """A person's own draft, or None."""
     row = await tx.fetchrow("SELECT * FROM draft WHERE id = $1 AND applicant = $2", draft, applicant)
     return None if row is None else _draft(row)
+
+
+async def find_many(tx: Tx | Pool, ids: Iterable[UUID]) -> dict[UUID, StoredDraft]:
+    """Those of the drafts that are there, by id, whosever they are."""
+    wanted = list(ids)
+    rows = await tx.fetch("SELECT * FROM draft WHERE id = ANY($1)", wanted) if wanted else ()
+    return {row["id"]: _draft(row) for row in rows}
 
 
 async def change(tx: Tx | Pool, draft: UUID, applicant: UUID, sealed: str, now: datetime) -> StoredDraft | None:
