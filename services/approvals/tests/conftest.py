@@ -23,12 +23,14 @@ from tongban_runtime.database import Pool, create_pool
 from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.outcome import Done
 from tongban_runtime.registry import Registry
+from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
+from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import EVENTS
 
-from .samples import SEALER, calendar, registered
+from .samples import calendar, registered
 
 ISSUER = "https://issuer.example"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "test", "use": "sig"})
@@ -45,6 +47,7 @@ class Deployment:
     casework: Casework
     clock: FakeClock
     alarms: AlarmWorker
+    keyring: TestKeyring
 
     async def move(self, until: datetime) -> None:
         """Moves the clock, and lets ring what is due by then."""
@@ -118,13 +121,15 @@ async def deployed(pool: Pool, departments: frozenset[str]) -> Deployment:
         token_jwks="file:///dev/null",
         approvals_departments=departments,
     )
+    keyring = TestKeyring()
     keys = KeySet.import_key_set({"keys": [KEY.as_dict(private=False)]})
     runtime = Runtime(
         settings=settings,
         pool=pool,
         health=Health(60),
         clock=FakeClock(),
-        sealer=SEALER,
+        sealer=Sealer("A" * 43),
+        keyring=keyring,
         acts=ActSigner.ephemeral(),
         authenticator=Authenticator(ISSUER, keys),
     )
@@ -134,7 +139,7 @@ async def deployed(pool: Pool, departments: frozenset[str]) -> Deployment:
     alarms = parts.workers["alarms"](Heartbeat("alarms"))
     assert isinstance(runtime.clock, FakeClock)
     assert isinstance(alarms, AlarmWorker)
-    return Deployment(pool, app, parts.registry, casework, runtime.clock, alarms)
+    return Deployment(pool, app, parts.registry, casework, runtime.clock, alarms, keyring)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from tongban_approvals.domain import source_of
 from tongban_catalog.item import Item
 from tongban_catalog.load import load_catalog
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
     APPEAL_FIELD,
@@ -33,7 +33,6 @@ from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegister
 CATALOG = load_catalog()
 INVESTMENT = CATALOG.items["enterprise-investment-project"]
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
-SEALER = Sealer("A" * 43)
 CANARY = "CANARY-person-0001"
 REFORM = frozenset({"development-reform", "ecology"})
 LAND = frozenset({"natural-resources", "heritage"})
@@ -120,13 +119,23 @@ def days(number: int, unit: str = "WD") -> dict[str, Any]:
     return {"number": number, "unit": unit}
 
 
-def submitted(subject: str, item: Item = INVESTMENT, plain: dict[str, Any] | None = None) -> Event:
+def sealed(subject: str, model: type[EventData], field: str, text: str, *discriminators: str) -> str:
+    """A text as the event of this type carries it in a case."""
+    return case_keys(subject).seal(event_id(model.TYPE, subject, *discriminators), field, text)
+
+
+def submitted(
+    subject: str,
+    item: Item = INVESTMENT,
+    plain: dict[str, Any] | None = None,
+    personal: Sequence[str] = ("contact_name",),
+) -> Event:
     data = ApplicationSubmitted(
         item=item.ref,
         applicant=UUID(int=7),
         region="990101",
         answers=answers() if plain is None else plain,
-        sealed={"contact_name": SEALER.seal(subject, "contact_name", CANARY)},
+        sealed={name: sealed(subject, ApplicationSubmitted, name, CANARY) for name in personal},
     )
     return _event(subject, data, "/intake", minute=0)
 
@@ -135,8 +144,13 @@ def accepted(subject: str, item: Item = INVESTMENT, minute: int = 1, **more: Any
     return _event(subject, ApplicationAccepted(item=item.ref, **more), "/intake", minute=minute, sequence=2)
 
 
-def applied(subject: str, item: Item = INVESTMENT, plain: dict[str, Any] | None = None) -> list[Event]:
-    return [submitted(subject, item, plain), accepted(subject, item)]
+def applied(
+    subject: str,
+    item: Item = INVESTMENT,
+    plain: dict[str, Any] | None = None,
+    personal: Sequence[str] = ("contact_name",),
+) -> list[Event]:
+    return [submitted(subject, item, plain, personal), accepted(subject, item)]
 
 
 def corrected(
@@ -153,7 +167,7 @@ def said(subject: str, data: EventData, department: str, *discriminators: str, m
 
 def asked(subject: str, step: str, fields: list[str], item: Item = INVESTMENT, number: int = 1) -> Event:
     department = item.step(step).department
-    message = SEALER.seal(subject, correction_field(step), "?")
+    message = sealed(subject, ApprovalCorrectionRequested, correction_field(step), "?", step, "1")
     data = ApprovalCorrectionRequested(step=step, department=department, fields=fields, message=message, round=number)
     return _event(subject, data, source_of(department), step, "1", minute=3, sequence=2)
 
@@ -192,7 +206,7 @@ def refused(subject: str, step: str, item: Item = INVESTMENT, number: int = 1) -
         decided_by="officer",
         officer=UUID(int=8),
         reason_code="not-suitable",
-        reason=SEALER.seal(subject, refusal_field(step), "no"),
+        reason=sealed(subject, ApprovalRefused, refusal_field(step), "no", step, str(number)),
         round=number,
     )
     return _event(subject, data, source_of(department), step, str(number), minute=4, sequence=2)
@@ -207,14 +221,14 @@ def annulled(subject: str, decision: Event, *, reopen: bool = True, minute: int 
         decision=decision.id,
         reopen=reopen,
         reason_code="false-material",
-        reason=SEALER.seal(subject, annulment_field(told.step), "?"),
+        reason=sealed(subject, ApprovalAnnulled, annulment_field(told.step), "?", told.step, str(decision.id)),
         officer=UUID(int=9),
     )
     return _event(subject, data, source_of(told.department), told.step, str(decision.id), minute=minute, sequence=3)
 
 
 def appealed(subject: str, decision: Event, minute: int = 30) -> Event:
-    grounds = SEALER.seal(subject, f"{APPEAL_FIELD}/{decision.id}", "why")
+    grounds = sealed(subject, ApplicationAppealed, f"{APPEAL_FIELD}/{decision.id}", "why", str(decision.id))
     data = ApplicationAppealed(decision=decision.id, way="reconsideration", grounds=grounds)
     return _event(subject, data, "/intake", str(decision.id), minute=minute, sequence=8)
 

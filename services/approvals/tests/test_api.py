@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from tongban_runtime.auth import routes_without_policy
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.events.approvals import (
     ApprovalCorrectionRequested,
     ApprovalGranted,
@@ -16,7 +17,7 @@ from tongban_schemas.events.approvals import (
 )
 
 from .conftest import COLLEAGUE, ME, Deployment, MakeDeployment
-from .samples import CANARY, LAND, SEALER, applied, corrected, granted, new_subject, published, refused, withdrawn
+from .samples import CANARY, LAND, applied, corrected, granted, new_subject, published, refused, withdrawn
 
 REFUSAL = {"reason_code": "site-not-suitable", "reason": "选址不符合规划 The site does not fit the plan."}
 WANTED = {"fields": ["land_area_m2", "contact_phone"], "message": "面积与图纸不符 The area differs from the drawings."}
@@ -172,7 +173,7 @@ async def test_refuse_needs_a_reason_and_seals_it(land: Deployment) -> None:
     assert (await _post(land, f"{subject}/KG/refuse", {**REFUSAL, "reason": "other"}))[0] == 409
     data = (await land.said())[-1][2]
     assert isinstance(data, ApprovalRefused)
-    assert SEALER.open(subject, refusal_field("KG"), data.reason) == REFUSAL["reason"]
+    assert case_keys(subject).open(refusal_field("KG"), data.reason) == REFUSAL["reason"]
     assert REFUSAL["reason"].encode() not in b"".join(
         row["body"] for row in await land.pool.fetch("SELECT body FROM outbox UNION ALL SELECT body FROM fact")
     )
@@ -204,7 +205,7 @@ async def test_a_correction_goes_out_and_comes_back(land: Deployment) -> None:
     assert (request["message"], request["answered"]) == (WANTED["message"], False)
     data = (await land.said())[-1][2]
     assert isinstance(data, ApprovalCorrectionRequested)
-    assert SEALER.open(subject, correction_field("KG"), data.message) == WANTED["message"]
+    assert case_keys(subject).open(correction_field("KG"), data.message) == WANTED["message"]
     await land.hear(corrected(subject, UUID(request["request"]), {"land_area_m2": 77}))
     _, task = await _get(land, f"/v1/tasks/{subject}/KG")
     assert (task["state"], task["officer"]) == ("taken", str(ME))

@@ -9,6 +9,7 @@ from tongban_approvals.domain import History, react
 from tongban_runtime.database import Pool
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Arrival, effects
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused, refusal_field
 
@@ -18,7 +19,6 @@ from .samples import (
     INVESTMENT,
     LAND,
     REFUSING,
-    SEALER,
     accepted,
     applied,
     asked,
@@ -125,7 +125,7 @@ async def test_a_rule_refuses_with_a_sealed_reason_and_the_rest_is_cancelled(dep
     await deployment.hear(published(REFUSING), *applied(subject, REFUSING, {"company_name": "x"}))
     refusals = [data for _, _, data in await deployment.said() if isinstance(data, ApprovalRefused)]
     assert [(one.step, one.reason_code, one.decided_by) for one in refusals] == [("CC", "rule-not-met", "rule")]
-    assert "conditions" in SEALER.open(subject, refusal_field("CC"), refusals[0].reason)
+    assert "conditions" in case_keys(subject).open(refusal_field("CC"), refusals[0].reason)
     rows = await deployment.pool.fetch("SELECT step, state FROM task ORDER BY step")
     assert [tuple(row) for row in rows] == [
         ("AA", "granted"),

@@ -10,7 +10,6 @@ from tongban_schemas.events.applications import ApplicationNotAccepted
 
 from .samples import (
     ECOLOGY,
-    SEALER,
     accepted,
     annulled,
     applied,
@@ -21,6 +20,7 @@ from .samples import (
     new_subject,
     opened,
     refused,
+    sealed,
     step,
 )
 
@@ -190,7 +190,8 @@ def test_the_department_is_the_one_that_an_answer_names() -> None:
 
 
 def test_an_application_that_is_not_accepted_is_over() -> None:
-    no = ApplicationNotAccepted(department="ecology", reason_code="not-ours", reason=SEALER.seal(CASE, "x", "no"))
+    reason = sealed(CASE, ApplicationNotAccepted, "x", "no")
+    no = ApplicationNotAccepted(department="ecology", reason_code="not-ours", reason=reason)
     event = Event(
         id=UUID(int=77),
         source="/intake",

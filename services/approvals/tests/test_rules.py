@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from tongban_catalog.item import Item
 from tongban_runtime.acts import verify
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, decode_data
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.approvals import (
@@ -26,7 +27,6 @@ from tongban_schemas.events.approvals import (
 from .conftest import COLLEAGUE, ME, Deployment, MakeDeployment
 from .samples import (
     ECOLOGY,
-    SEALER,
     accepted,
     appealed,
     applied,
@@ -299,7 +299,7 @@ async def test_an_opinion_is_asked_heard_elsewhere_and_answered(deploy: MakeDepl
     )
     assert _kind(await ours.post("AA/heritage-view", body, root="opinions"))[0] == 404
     given = (await other.said(ApprovalOpinionGiven))[0]
-    assert SEALER.open(ours.subject, opinion_field("AA", "heritage-view"), given.text) == body["text"]
+    assert case_keys(ours.subject).open(opinion_field("AA", "heritage-view"), given.text) == body["text"]
     await carry(other.deployment, ours.deployment)
     seen = (await ours.get("AA"))["opinions"][0]
     assert (seen["state"], seen["agrees"], seen["text"]) == ("given", False, body["text"])

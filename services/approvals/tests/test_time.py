@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from tongban_catalog.item import Item
 from tongban_runtime.acts import verify
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import EventData
 from tongban_schemas.events.approvals import (
     ApprovalClockStopped,
@@ -22,7 +23,6 @@ from tongban_schemas.events.approvals import (
 from .conftest import COLLEAGUE, ME, Deployment, MakeDeployment
 from .samples import (
     ECOLOGY,
-    SEALER,
     accepted,
     applied,
     calendar,
@@ -200,7 +200,7 @@ async def test_the_head_extends_once_before_the_limit_ends(deploy: MakeDeploymen
     assert (await _post(deployment, path, body, duties=("head",)))[1]["type"].endswith("already-extended")
     told = next(data for _, _, data in await deployment.said() if isinstance(data, ApprovalExtended))
     assert (told.by.number, told.step) == (10, "AA")
-    assert SEALER.open(subject, extension_field("AA"), told.reason) == body["reason"]
+    assert case_keys(subject).open(extension_field("AA"), told.reason) == body["reason"]
     detail = await _get(deployment, f"/v1/tasks/{subject}/AA")
     assert [(one["limit"], one["due_at"], one["extended"]) for one in detail["limits"]] == [
         ("promised", "2026-03-23T16:00:00Z", True),

@@ -3,7 +3,8 @@ transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from tongban_catalog.department import Department
@@ -14,8 +15,10 @@ from tongban_runtime.acts import ActSigner
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
-from tongban_runtime.sealing import Sealer
-from tongban_schemas.envelope import Event, EventData
+from tongban_runtime.keys import KeyRequest, Keyring, KeysRefusedError, Refused
+from tongban_runtime.sealing import CaseKeys
+from tongban_schemas.envelope import Event, EventData, event_id
+from tongban_schemas.events.access import AccessRule
 from tongban_schemas.events.approvals import (
     ApprovalGranted,
     ApprovalOpened,
@@ -55,6 +58,11 @@ RULE_NOT_MET_TEXT = (
     "The application does not meet the conditions of this step. You may apply again once it does."
 )
 
+CLOSED: Final[frozenset[AccessRule]] = frozenset({"case-closed", "erased"})
+"""Why keys are not given any more, without anybody having done anything wrong."""
+ASK_AGAIN: Final = timedelta(minutes=1)
+"""After which keys are asked for once more of a case that the vault holds to be closed and that our facts hold to be open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -66,7 +74,11 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Play:
-    """One case on its way: its facts, what they come to, what was said in this transaction."""
+    """One case on its way: its facts, what they come to, what was said in this transaction.
+
+    ``refusal``: what a rule refuses, and when: it ends the case, and waits for the key that its reason is sealed with.
+    ``ask_at``: when that key is asked for again.
+    """
 
     case: Case
     item: Item
@@ -74,6 +86,9 @@ class Play:
     history: History
     said: list[Event] = field(default_factory=list)
     ahead: list[Moment] = field(default_factory=list)
+    refusal: tuple[Move, datetime] | None = None
+    keys: CaseKeys = field(default_factory=CaseKeys)
+    ask_at: datetime | None = None
 
     @classmethod
     def of(cls, case: Case, item: Item) -> "Play":
@@ -91,24 +106,26 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Casework:
-    """One deployment's way of working: whose steps it decides, the items it knows, its clock, its seal, its signatures."""
+    """One deployment's way of working: whose steps it decides, the items it knows, its clock, its keys, its signatures."""
 
     departments: frozenset[str]
     shelf: Shelf
     clock: Clock
-    sealer: Sealer
+    keyring: Keyring
     acts: ActSigner
 
     async def advance(self, tx: Tx, cases: Sequence[Case], until: datetime | None = None) -> None:
         """Does all that the facts of locked cases call for, after all that time has made true up to ``until`` (now).
 
         A case whose item is not published yet, or of whose departments of ours one is not registered yet, waits for it.
+        Keys are asked for only when a rule refuses, once for all cases. Raises `VaultUnavailableError`, `KeysRefusedError`.
         """
         now = until or self.clock.now()
         around = await self.surroundings(tx)
         plays = await self._ready(tx, cases, around)
         for play in plays:
             self._move_on(play, around, now)
+        await self._refuse(plays, around, now)
         if published := await outbox.publish(tx, _in_order(plays)):
             await facts.remember(tx, published)
         await self._lay_out(tx, plays, around)
@@ -159,9 +176,10 @@ class Casework:
                 play.say([self._spoken(play, around, moment, at)])
             if moment is None or moment.rank >= 2:
                 moves = react(play.history, play.item, self.departments, play.subject)
+                play.refusal = next(((move, at) for move in moves if move.verb == "refuse"), None)
                 if moves:
-                    play.say([self._made(play, around, move, at) for move in moves])
-                elif moment is None:
+                    play.say([self._made(play, around, move, at) for move in moves if move.verb != "refuse"])
+                if play.refusal is not None or (not moves and moment is None):
                     return
             settled = moment is None
 
@@ -206,29 +224,56 @@ class Casework:
                     ),
                 )
             case "refuse":
-                reason = self.sealer.seal(play.subject, refusal_field(step), RULE_NOT_MET_TEXT)
-                data = ApprovalRefused(
-                    step=step,
-                    department=department,
-                    decided_by="rule",
-                    reason_code=RULE_NOT_MET,
-                    reason=reason,
-                    round=move.round,
-                    rests_on=list(move.rests_on),
-                    act=papers.act(
-                        "refusal",
-                        department,
-                        step,
-                        move.round,
-                        at,
-                        sealed=[reason],
-                        decision="refused",
-                        decided_by="rule",
-                        reason_code=RULE_NOT_MET,
-                        remedy=REMEDY,
-                    ),
-                )
+                data = self._refused(play, papers, move, at)
         return facts.derive(play.case.cause, data, *move.discriminators, source=source_of(department), time=at)
+
+    def _refused(self, play: Play, papers: Papers, move: Move, at: datetime) -> ApprovalRefused:
+        step, department = move.step, move.department
+        told = event_id(ApprovalRefused.TYPE, play.subject, *move.discriminators)
+        reason = play.keys.seal(told, refusal_field(step), RULE_NOT_MET_TEXT)
+        return ApprovalRefused(
+            step=step,
+            department=department,
+            decided_by="rule",
+            reason_code=RULE_NOT_MET,
+            reason=reason,
+            round=move.round,
+            rests_on=list(move.rests_on),
+            act=papers.act(
+                "refusal",
+                department,
+                step,
+                move.round,
+                at,
+                sealed=[reason],
+                decision="refused",
+                decided_by="rule",
+                reason_code=RULE_NOT_MET,
+                remedy=REMEDY,
+            ),
+        )
+
+    async def _refuse(self, plays: Sequence[Play], around: Surroundings, now: datetime) -> None:
+        """Says what rules refuse, each reason sealed with its case's key.
+
+        The vault may know of an end of the case that we have not heard of. Then nothing is said now, and the key is asked for
+        again later: the end may be taken back.
+        """
+        refusing = [(play, *play.refusal) for play in plays if play.refusal is not None]
+        if not refusing:
+            return
+        wanted = [
+            KeyRequest(UUID(play.subject), "decide", frozenset({refusal_field(move.step)}), move.department, move.step)
+            for play, move, _ in refusing
+        ]
+        for (play, move, at), found in zip(refusing, await self.keyring.release(wanted), strict=True):
+            if not isinstance(found, Refused):
+                play.keys, play.ahead = found, []
+                play.say([self._made(play, around, move, at)])
+            elif found.rule in CLOSED:
+                play.ask_at = max(now, self.clock.now()) + ASK_AGAIN
+            else:
+                raise KeysRefusedError(found.rule)
 
     async def _lay_out(self, tx: Tx, plays: Sequence[Play], around: Surroundings) -> None:
         """The desk and the alarms, as the facts say them now."""
@@ -241,7 +286,7 @@ class Casework:
             desk += [(task, play.case.cause.traceparent) for task in own]
             asked += opinion_tasks(application, play.history, play.item, self.departments, almanac)
             sure = (one.at for one in play.ahead if one.at is not None and not one.provisional)
-            rings[application] = (next(sure, None), any(one.provisional for one in play.ahead))
+            rings[application] = (play.ask_at or next(sure, None), any(one.provisional for one in play.ahead))
         await store.save_tasks(tx, desk)
         await store.save_opinions(tx, asked)
         await alarms.save(tx, rings)

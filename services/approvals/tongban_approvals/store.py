@@ -155,6 +155,22 @@ async def find_task(tx: Tx, application: UUID, step: str, departments: Iterable[
     return None if row is None else _desk_task(row)
 
 
+async def is_known(tx: Tx, application: UUID) -> bool:
+    """Whether any fact of the case was heard here."""
+    return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM fact WHERE subject = $1)", application))
+
+
+async def parts_of(tx: Tx, application: UUID) -> frozenset[str]:
+    """The departments of ours that decide a step of the case, or were asked for an opinion."""
+    rows = await tx.fetch(
+        """
+        SELECT department FROM task WHERE application = $1 UNION SELECT asked FROM opinion WHERE application = $1
+        """,
+        application,
+    )
+    return frozenset(row["department"] for row in rows)
+
+
 async def hold_task(tx: Tx, application: UUID, step: str, officer: UUID | None) -> DeskTask:
     """Gives the task to the officer, or lays it open again. The caller holds the case's lock and has checked that it may."""
     row = await tx.fetchrow(

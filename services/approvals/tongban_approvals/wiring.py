@@ -13,7 +13,7 @@ from tongban_approvals.settings import Settings
 
 def make_casework(runtime: Runtime, departments: frozenset[str]) -> Casework:
     return Casework(
-        departments=departments, shelf=Shelf(), clock=runtime.clock, sealer=runtime.sealer, acts=runtime.acts
+        departments=departments, shelf=Shelf(), clock=runtime.clock, keyring=runtime.keyring, acts=runtime.acts
     )
 
 

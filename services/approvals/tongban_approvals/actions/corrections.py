@@ -18,6 +18,7 @@ from tongban_schemas.events.approvals import (
 from tongban_approvals import store
 from tongban_approvals.actions.conflicts import conflict_problem
 from tongban_approvals.actions.desk import Desk, enter
+from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import Casework
 from tongban_approvals.store import DeskTask
 
@@ -37,7 +38,7 @@ async def ask_correction(
     desk = await enter(tx, casework, caller, application, step)
     wanted, brought = list(dict.fromkeys(fields)), list(dict.fromkeys(materials))
     _require_correctable(desk.item, wanted, brought)
-    if _is_repeated(desk, wanted, brought, message):
+    if await _is_repeated(desk, wanted, brought, message):
         return desk.task
     desk.require_free()
     department = desk.task.department
@@ -49,7 +50,8 @@ async def ask_correction(
         return conflict_problem(rule)
     await store.hold_task(tx, application, step, caller.id)
     count = len(desk.history.corrections.get(step, ())) + 1
-    sealed = desk.seal(correction_field(step), message)
+    names, field = (step, str(count)), correction_field(step)
+    sealed = desk.seal(await desk.keys(field), ApprovalCorrectionRequested, names, field, message)
     data = ApprovalCorrectionRequested(
         step=step,
         department=department,
@@ -60,15 +62,17 @@ async def ask_correction(
         officer=caller.id,
         act=desk.act("correction-notice", department, step, count, sealed=[sealed], fields=wanted, materials=brought),
     )
-    return await desk.decide(tx, (data, (step, str(count))))
+    return await desk.decide(tx, (data, names))
 
 
-def _is_repeated(desk: Desk, fields: Sequence[str], materials: Sequence[str], message: str) -> bool:
+async def _is_repeated(desk: Desk, fields: Sequence[str], materials: Sequence[str], message: str) -> bool:
     pending = desk.history.unanswered(desk.id)
     if pending is None or desk.task.state != "correction" or desk.task.officer != desk.caller.id:
         return False
-    asked = desk.opened(correction_field(desk.id), pending.message)
-    return (set(pending.fields), set(pending.materials), asked) == (set(fields), set(materials), message)
+    if (set(pending.fields), set(pending.materials)) != (set(fields), set(materials)):
+        return False
+    field = correction_field(desk.id)
+    return opened(await desk.keys(field), field, pending.message) == message
 
 
 def _forbidden(desk: Desk, wanted: Sequence[str]) -> NoticeRule | None:

@@ -11,6 +11,7 @@ from tongban_schemas.types import CHINA
 from tongban_approvals import store
 from tongban_approvals.actions.conflicts import conflict_problem
 from tongban_approvals.actions.desk import Desk, enter
+from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import REMEDY, Casework
 from tongban_approvals.domain import grounds
 from tongban_approvals.store import DeskTask
@@ -82,11 +83,12 @@ async def refuse(
 ) -> DeskTask:
     """Decides no. The signed refusal names the legal basis and the remedy. Raises `Problem` 404 or 409."""
     desk = await enter(tx, casework, caller, application, step)
-    if _told(desk) == (caller.id, reason_code, reason):
+    if await _is_repeated(desk, reason_code, reason):
         return desk.task
     desk.require_free()
     _require_ready(desk)
-    sealed = desk.seal(refusal_field(step), reason)
+    names, field = (step, str(desk.task.round)), refusal_field(step)
+    sealed = desk.seal(await desk.keys(field), ApprovalRefused, names, field, reason)
     data = ApprovalRefused(
         step=step,
         department=desk.task.department,
@@ -108,15 +110,18 @@ async def refuse(
             remedy=REMEDY,
         ),
     )
-    return await desk.decide(tx, (data, (step, str(desk.task.round))))
+    return await desk.decide(tx, (data, names))
 
 
-def _told(desk: Desk) -> tuple[UUID | None, str, str | None] | None:
-    """Who refused the step, under which code and with which text, when it is refused now."""
+async def _is_repeated(desk: Desk, reason_code: str, reason: str) -> bool:
+    """Whether this officer refused the step already, under this code and with this text."""
     latest = desk.history.standing.counting.get(desk.id)
     if latest is None or not isinstance(told := latest.told.data, ApprovalRefused):
-        return None
-    return told.officer, told.reason_code, desk.opened(refusal_field(desk.id), told.reason)
+        return False
+    if (told.officer, told.reason_code) != (desk.caller.id, reason_code):
+        return False
+    field = refusal_field(desk.id)
+    return opened(await desk.keys(field, purpose="remedy"), field, told.reason) == reason
 
 
 def _require_ready(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from tongban_catalog.item import Item
@@ -12,8 +12,10 @@ from tongban_runtime import facts, outbox, telemetry
 from tongban_runtime.auth import Caller, Duty
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
-from tongban_runtime.sealing import SealBrokenError
-from tongban_schemas.envelope import Event, EventData
+from tongban_runtime.keys import Attempt, KeyRequest, keys_for
+from tongban_runtime.sealing import CaseKeys
+from tongban_schemas.envelope import Event, EventData, event_id
+from tongban_schemas.events.access import AccessRule, Purpose
 from tongban_schemas.types import Act, ActKind
 
 from tongban_approvals import store
@@ -61,17 +63,9 @@ class OpenCase:
     def history(self) -> History:
         return self.play.history
 
-    def seal(self, field: str, text: str) -> str:
-        return self.casework.sealer.seal(self.subject, field, text)
-
-    def opened(self, field: str, sealed: str | None) -> str | None:
-        """The plain text of a sealed value; None when there is none or its key is gone."""
-        if sealed is None:
-            return None
-        try:
-            return self.casework.sealer.open(self.subject, field, sealed)
-        except SealBrokenError:
-            return None
+    def seal(self, keys: CaseKeys, model: type[EventData], names: Sequence[str], field: str, text: str) -> str:
+        """A text for a field of the event of this type that ``names`` tell apart in the case."""
+        return keys.seal(event_id(model.TYPE, self.subject, *names), field, text)
 
     def act(self, kind: ActKind, department: str, step: str | None, count: int, **content: Any) -> Act:
         papers = self.casework.papers(self.item, self.history, self.subject, self.around)
@@ -109,6 +103,14 @@ class Desk(OpenCase):
     def opening(self) -> Event:
         """The event that opened the step in its current round, in the trace of the task."""
         return replace(self.history.opened[self.task.step], traceparent=self.task.traceparent)
+
+    async def keys(self, *fields: str, purpose: Purpose = "decide") -> CaseKeys:
+        """For the officer who acts. Raises `KeysRefusedError`, `VaultUnavailableError`."""
+        return await keys_for(self.casework.keyring, self.key_request(purpose, frozenset(fields)))
+
+    def key_request(self, purpose: Purpose, fields: frozenset[str]) -> KeyRequest:
+        task = self.task
+        return KeyRequest(task.application, purpose, fields, task.department, task.step, officer=self.caller.id)
 
     async def decide(self, tx: Tx, *said: Said) -> DeskTask:
         """Says it for the step's department, and returns the task as it is then."""
@@ -159,22 +161,41 @@ async def lock_case(tx: Tx, casework: Casework, application: UUID) -> OpenCase:
 
 async def look(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str) -> Desk:
     """The task with its case, not locked. Raises `Problem` 404."""
-    task = await _task(tx, casework, caller, application, step)
+    task = await _task(tx, casework, caller, application, step, "decide")
     return _desk(await open_case(tx, casework, application), task, caller)
 
 
-async def enter(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str) -> Desk:
-    """The locked task with its case. Raises `Problem` 404."""
-    await _task(tx, casework, caller, application, step)
+async def enter(
+    tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, purpose: Purpose = "decide"
+) -> Desk:
+    """The locked task with its case. ``purpose``: of whoever is turned away, for the record. Raises `Problem` 404."""
+    await _task(tx, casework, caller, application, step, purpose)
     found = await lock_case(tx, casework, application)
-    return _desk(found, await _task(tx, casework, caller, application, step), caller)
+    return _desk(found, await _task(tx, casework, caller, application, step, purpose), caller)
 
 
-async def _task(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str) -> DeskTask:
-    task = await store.find_task(tx, application, step, desk_of(caller, casework))
+async def _task(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, purpose: Purpose) -> DeskTask:
+    task = await store.find_task(tx, application, step, caller.departments & casework.departments)
     if task is None:
-        raise not_found()
+        await turn_away(tx, casework, caller, application, step, purpose)
     return task
+
+
+async def turn_away(
+    tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str | None, purpose: Purpose
+) -> NoReturn:
+    """Puts an attempt at a case that is known here on record. Raises `Problem` 404, `VaultUnavailableError`."""
+    if await store.is_known(tx, application):
+        parts = await store.parts_of(tx, application)
+        rule: AccessRule = "not-your-case"
+        if not caller.departments & casework.departments:
+            rule = "department-not-yours"
+        elif parts & caller.departments:
+            rule = "not-your-step"
+        department = min(caller.departments, default=None)
+        attempt = Attempt(application, purpose, rule, department, step, officer=caller.id)
+        await casework.keyring.turned_away([attempt])
+    raise not_found()
 
 
 def _desk(found: OpenCase, task: DeskTask, caller: Caller) -> Desk:

@@ -6,6 +6,7 @@ from uuid import UUID
 from tongban_catalog.clock import Deadline
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
+from tongban_runtime.keys import KeyRequest, keys_for
 from tongban_schemas.events.applications import ApplicationAccepted
 from tongban_schemas.events.approvals import (
     ApprovalClockResumed,
@@ -14,8 +15,9 @@ from tongban_schemas.events.approvals import (
     extension_field,
 )
 
+from tongban_approvals import store
 from tongban_approvals.actions.conflicts import conflict_problem, not_found
-from tongban_approvals.actions.desk import OpenCase, desk_of, enter, lock_case, open_case, require_duty
+from tongban_approvals.actions.desk import OpenCase, enter, lock_case, open_case, require_duty, turn_away
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import Due, dues, joint_due
 from tongban_approvals.store import DeskTask
@@ -86,7 +88,8 @@ async def extend(tx: Tx, casework: Casework, caller: Caller, application: UUID, 
         raise conflict_problem("already-extended")
     if _is_past(running[-1].end, desk):
         raise conflict_problem("limit-over")
-    sealed = desk.seal(extension_field(step), reason)
+    names, field = (step, str(desk.task.round)), extension_field(step)
+    sealed = desk.seal(await desk.keys(field), ApprovalExtended, names, field, reason)
     data = ApprovalExtended(
         step=step,
         department=desk.task.department,
@@ -96,16 +99,15 @@ async def extend(tx: Tx, casework: Casework, caller: Caller, application: UUID, 
         officer=caller.id,
         act=desk.act("extension", desk.task.department, step, desk.task.round, sealed=[sealed], by=by.model_dump()),
     )
-    return await desk.decide(tx, (data, (step, str(desk.task.round))))
+    return await desk.decide(tx, (data, names))
 
 
 async def extend_joint(tx: Tx, casework: Casework, caller: Caller, application: UUID, reason: str) -> Due:
     """Extends the joint limit of the case once, by the head of the lead. Raises `Problem` 403, 404 or 409."""
     require_duty(caller, "head")
-    departments = desk_of(caller, casework)
-    await _led(await open_case(tx, casework, application), departments)
+    await _led(tx, await open_case(tx, casework, application), caller)
     case = await lock_case(tx, casework, application)
-    due = await _led(case, departments)
+    due = await _led(tx, case, caller)
     joint = case.item.joint
     if joint is None or joint.extension is None:
         raise conflict_problem("extension-not-declared")
@@ -113,7 +115,9 @@ async def extend_joint(tx: Tx, casework: Casework, caller: Caller, application: 
         raise conflict_problem("already-extended")
     if _is_past(due.end, case):
         raise conflict_problem("limit-over")
-    sealed = case.seal(extension_field(None), reason)
+    names, field = ("", "1"), extension_field(None)
+    wanted = KeyRequest(application, "decide", frozenset({field}), due.department, officer=caller.id)
+    sealed = case.seal(await keys_for(casework.keyring, wanted), ApprovalExtended, names, field, reason)
     data = ApprovalExtended(
         department=due.department,
         by=joint.extension,
@@ -122,19 +126,21 @@ async def extend_joint(tx: Tx, casework: Casework, caller: Caller, application: 
         act=case.act("extension", due.department, None, 1, sealed=[sealed], by=joint.extension.model_dump()),
     )
     accepted = next(fact for fact in case.play.known if isinstance(fact.data, ApplicationAccepted))
-    await case.say(tx, replace(accepted, traceparent=None), due.department, (data, ("", "1")))
-    return await _led(await open_case(tx, casework, application), departments)
+    await case.say(tx, replace(accepted, traceparent=None), due.department, (data, names))
+    return await _led(tx, await open_case(tx, casework, application), caller)
 
 
 async def joint_of(tx: Tx, casework: Casework, caller: Caller, application: UUID) -> Due:
     """The joint limit of a case that one of the caller's departments leads. Raises `Problem` 404 or 409."""
-    return await _led(await open_case(tx, casework, application), desk_of(caller, casework))
+    return await _led(tx, await open_case(tx, casework, application), caller)
 
 
-async def _led(case: OpenCase, departments: frozenset[str]) -> Due:
-    joint = case.item.joint
-    if joint is None or joint.lead_of(case.history.answers) not in departments:
-        raise not_found()
+async def _led(tx: Tx, case: OpenCase, caller: Caller) -> Due:
+    joint, application = case.item.joint, UUID(case.subject)
+    if joint is None or joint.lead_of(case.history.answers) not in caller.departments & case.casework.departments:
+        if await store.parts_of(tx, application) & caller.departments:
+            raise not_found()
+        await turn_away(tx, case.casework, caller, application, None, "decide")
     if case.history.end is not None:
         raise conflict_problem(case.history.end)
     due = joint_due(case.history, case.item, case.around.almanac)

@@ -5,11 +5,13 @@ from uuid import UUID
 
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
+from tongban_runtime.keys import KeyRequest, keys_for
 from tongban_schemas.events.approvals import ApprovalOpinionGiven, opinion_field
 
 from tongban_approvals import store
 from tongban_approvals.actions.conflicts import ActionConflict, conflict_problem, not_found
-from tongban_approvals.actions.desk import OpenCase, desk_of, lock_case, open_case
+from tongban_approvals.actions.desk import OpenCase, desk_of, lock_case, open_case, turn_away
+from tongban_approvals.actions.opening import keys_if_open, opened
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain.steps import OpinionRequest
 from tongban_approvals.store import AskedOpinion
@@ -25,9 +27,10 @@ async def find(
     tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, opinion: str
 ) -> tuple[AskedOpinion, OpenCase]:
     """What the caller's department was asked, with its case. Raises `Problem` 404."""
-    asked = await store.find_opinion(tx, application, step, opinion, desk_of(caller, casework))
+    departments = caller.departments & casework.departments
+    asked = await store.find_opinion(tx, application, step, opinion, departments)
     if asked is None:
-        raise not_found()
+        await turn_away(tx, casework, caller, application, step, "opinion")
     return asked, await open_case(tx, casework, application)
 
 
@@ -48,21 +51,22 @@ async def give(
     asked = await store.find_opinion(tx, application, step, opinion, desk_of(caller, casework))
     if asked is None:
         raise not_found()
-    if asked.state == "given" and _is_repeated(case, asked, caller, text, agrees=agrees):
+    if asked.state == "given" and await _is_repeated(case, asked, caller, text, agrees=agrees):
         return asked
     if asked.state in _STANDS_IN_THE_WAY:
         raise conflict_problem(_STANDS_IN_THE_WAY[asked.state], state=asked.state)
+    names, field = (step, opinion, str(asked.request)), opinion_field(step, opinion)
+    keys = await keys_for(casework.keyring, key_request(asked, caller, frozenset({field})))
     data = ApprovalOpinionGiven(
         step=step,
         department=asked.asked,
         opinion=opinion,
         request=asked.request,
         agrees=agrees,
-        text=case.seal(opinion_field(step, opinion), text),
+        text=case.seal(keys, ApprovalOpinionGiven, names, field, text),
         officer=caller.id,
     )
     request = next(fact for fact in case.play.known if fact.id == asked.request)
-    names = (step, opinion, str(asked.request))
     await case.say(tx, replace(request, traceparent=None), asked.asked, (data, names))
     after = await store.find_opinion(tx, application, step, opinion, [asked.asked])
     if after is None:
@@ -70,13 +74,20 @@ async def give(
     return after
 
 
+def key_request(asked: AskedOpinion, caller: Caller, fields: frozenset[str]) -> KeyRequest:
+    """For the officer of the asked department who looks or answers."""
+    return KeyRequest(asked.application, "opinion", fields, asked.asked, asked.step, officer=caller.id)
+
+
 def request_of(case: OpenCase, asked: AskedOpinion) -> OpinionRequest | None:
     """The request as the facts say it; None for one of an earlier round."""
     return next((one for one in case.history.opinions.get(asked.step, ()) if one.id == asked.request), None)
 
 
-def _is_repeated(case: OpenCase, asked: AskedOpinion, caller: Caller, text: str, *, agrees: bool) -> bool:
+async def _is_repeated(case: OpenCase, asked: AskedOpinion, caller: Caller, text: str, *, agrees: bool) -> bool:
     told = request_of(case, asked)
     if told is None or (told.officer, told.agrees) != (caller.id, agrees):
         return False
-    return case.opened(opinion_field(asked.step, asked.opinion), told.text) == text
+    field = opinion_field(asked.step, asked.opinion)
+    keys = await keys_if_open(case.casework.keyring, key_request(asked, caller, frozenset({field})))
+    return opened(keys, field, told.text) == text

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
+from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.events.approvals import (
     ApprovalAnnulled,
     ApprovalAppealDecided,
@@ -34,13 +35,14 @@ async def annul(
 ) -> DeskTask:
     """Takes the step's decision back; with ``reopen`` it is decided anew. Raises `Problem` 403, 404 or 409."""
     require_duty(caller, "head")
-    desk = await enter(tx, casework, caller, application, step)
+    desk = await enter(tx, casework, caller, application, step, "remedy")
     latest = desk.history.standing.latest.get(step)
     if desk.history.withdrawn:
         raise conflict_problem("application-withdrawn", state=desk.task.state)
     if latest is None or latest.id in desk.history.standing.annulments:
         raise conflict_problem("nothing-to-annul", state=desk.task.state)
-    return await desk.decide(tx, _annulled(desk, latest.id, reason_code, reason, reopen=reopen, appeal=None))
+    keys = await desk.keys(annulment_field(step), purpose="remedy")
+    return await desk.decide(tx, _annulled(desk, keys, latest.id, reason_code, reason, reopen=reopen, appeal=None))
 
 
 async def decide_appeal(
@@ -58,7 +60,7 @@ async def decide_appeal(
     ``appeal``: which one; the oldest that waits when absent. Raises `Problem` 403, 404 or 409.
     """
     require_duty(caller, "supervisor")
-    desk = await enter(tx, casework, caller, application, step)
+    desk = await enter(tx, casework, caller, application, step, "remedy")
     found = _waiting(desk, appeal)
     if found is None:
         raise conflict_problem("no-appeal", state=desk.task.state)
@@ -67,7 +69,9 @@ async def decide_appeal(
         one.outcome is not None and one.decision in decisions and decisions[one.decision].step == step
         for one in desk.history.appeals
     )
-    sealed = desk.seal(appeal_decision_field(step), text)
+    names, field = (str(found.id),), appeal_decision_field(step)
+    keys = await desk.keys(field, annulment_field(step), purpose="remedy")
+    sealed = desk.seal(keys, ApprovalAppealDecided, names, field, text)
     decided = ApprovalAppealDecided(
         step=step,
         department=desk.task.department,
@@ -85,9 +89,9 @@ async def decide_appeal(
             outcome=outcome,
         ),
     )
-    said: list[Said] = [(decided, (str(found.id),))]
+    said: list[Said] = [(decided, names)]
     if outcome == "annulled" and found.decision not in desk.history.standing.annulments:
-        said.append(_annulled(desk, found.decision, ON_APPEAL, text, reopen=True, appeal=found.id))
+        said.append(_annulled(desk, keys, found.decision, ON_APPEAL, text, reopen=True, appeal=found.id))
     return await desk.decide(tx, *said)
 
 
@@ -104,8 +108,18 @@ def _waiting(desk: Desk, appeal: UUID | None) -> Appeal | None:
     return next(waiting, None)
 
 
-def _annulled(desk: Desk, decision: UUID, reason_code: str, reason: str, *, reopen: bool, appeal: UUID | None) -> Said:
-    sealed = desk.seal(annulment_field(desk.id), reason)
+def _annulled(
+    desk: Desk,
+    keys: CaseKeys,
+    decision: UUID,
+    reason_code: str,
+    reason: str,
+    *,
+    reopen: bool,
+    appeal: UUID | None,
+) -> Said:
+    names = desk.id, str(decision)
+    sealed = desk.seal(keys, ApprovalAnnulled, names, annulment_field(desk.id), reason)
     number = desk.history.standing.decisions[decision].round
     data = ApprovalAnnulled(
         step=desk.id,
@@ -127,4 +141,4 @@ def _annulled(desk: Desk, decision: UUID, reason_code: str, reason: str, *, reop
             reason_code=reason_code,
         ),
     )
-    return data, (desk.id, str(decision))
+    return data, names

@@ -54,7 +54,7 @@ class TaskPage(BaseModel):
 
 
 class Answer(BaseModel):
-    """One answer of the applicant. A personal one is opened for this department; null when it cannot be opened."""
+    """One answer of the applicant. A personal one that the step looks at is opened while the case runs; null otherwise."""
 
     field: str
     label: Name
@@ -64,7 +64,7 @@ class Answer(BaseModel):
 
 
 class StepDecision(BaseModel):
-    """What a department decided in this case. The reason of a refusal is told to that department alone."""
+    """What a department decided in this case. The reason of a refusal is told to its own step alone."""
 
     decision: UUID
     step: str

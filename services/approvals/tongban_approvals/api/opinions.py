@@ -10,6 +10,7 @@ from tongban_schemas.types import StepId
 from tongban_approvals import store
 from tongban_approvals.actions import opinions
 from tongban_approvals.actions.desk import desk_of
+from tongban_approvals.actions.opening import opened
 from tongban_approvals.api.bodies import OpinionAnswer, OpinionDetail, OpinionPage, OpinionSummary
 from tongban_approvals.api.shown import (
     Officer,
@@ -19,6 +20,7 @@ from tongban_approvals.api.shown import (
     read_cursor,
     write_cursor,
 )
+from tongban_approvals.api.wanted import keys_of_opinion
 from tongban_approvals.domain.desk import OpinionState
 from tongban_approvals.store import OPINION_STATES
 
@@ -63,10 +65,11 @@ async def get_opinion(
     ):
         asked, case = await opinions.find(tx, casework, caller, application, step, opinion)
     told = opinions.request_of(case, asked)
+    keys = await keys_of_opinion(case, caller, asked, told)
     return OpinionDetail(
         **opinion_summary(asked, case.item, case.around.bodies),
-        answers=answers_of(case, closed=asked.state != "asked"),
-        text=case.opened(opinion_field(step, opinion), told.text if told else None),
+        answers=answers_of(case, keys),
+        text=opened(keys, opinion_field(step, opinion), told.text if told else None),
     )
 
 

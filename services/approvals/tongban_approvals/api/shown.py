@@ -13,7 +13,7 @@ from tongban_catalog.form import Text
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller, officer
 from tongban_runtime.problems import Problem
-from tongban_schemas.events.applications import APPEAL_FIELD
+from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.events.approvals import (
     ApprovalGranted,
     ApprovalRefused,
@@ -23,8 +23,10 @@ from tongban_schemas.events.approvals import (
 )
 
 from tongban_approvals.actions.desk import Desk, OpenCase
+from tongban_approvals.actions.opening import opened
 from tongban_approvals.api import bodies
 from tongban_approvals.api.bodies import Colour, Name
+from tongban_approvals.api.wanted import appeals_of, grounds_field
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import Due, dues
 from tongban_approvals.domain.steps import OpinionRequest
@@ -79,7 +81,7 @@ def summary(task: DeskTask, item: Item, known: Departments, now: datetime) -> di
     }
 
 
-def detail(desk: Desk, known: Departments) -> bodies.TaskDetail:
+def detail(desk: Desk, known: Departments, keys: CaseKeys) -> bodies.TaskDetail:
     history, step = desk.history, desk.step
     running = [
         due for due in dues(history, desk.item, desk.around.almanac, desk.casework.departments) if due.step == step.id
@@ -89,15 +91,15 @@ def detail(desk: Desk, known: Departments) -> bodies.TaskDetail:
         **summary(desk.task, desk.item, known, desk.now),
         submitted_at=history.submitted_at,
         number=history.number,
-        answers=answers_of(desk, closed=desk.task.state == "cancelled"),
+        answers=answers_of(desk, keys),
         promised=sorted(history.outstanding),
-        decisions=_decisions(desk, known),
+        decisions=_decisions(desk, known, keys),
         corrections=[
             bodies.Correction(
                 request=one.request,
                 fields=list(one.fields),
                 materials=list(one.materials),
-                message=desk.opened(correction_field(step.id), one.message),
+                message=opened(keys, correction_field(step.id), one.message),
                 at=one.at,
                 answered=one.answered,
             )
@@ -107,11 +109,11 @@ def detail(desk: Desk, known: Departments) -> bodies.TaskDetail:
         may_extend=undecided and step.extension is not None and bool(running) and step.id not in history.extensions,
         procedures=_procedures(desk),
         may_start=[one.id for one in step.procedures],
-        opinions=[_asked_for(desk, one, known) for one in history.opinions.get(step.id, ())],
+        opinions=[_asked_for(desk, one, known, keys) for one in history.opinions.get(step.id, ())],
         needs=history.unmet(desk.item, step) if undecided else [],
         quorum=step.quorum,
         agreed=len(history.concurring.get(step.id, ())),
-        appeals=_appeals(desk),
+        appeals=_appeals(desk, keys),
     )
 
 
@@ -125,29 +127,28 @@ def limit_of(due: Due) -> dict[str, Any]:
     }
 
 
-def answers_of(case: OpenCase, *, closed: bool) -> list[bodies.Answer]:
-    """In the order of the form. Personal answers stay ``closed`` where there is nothing left to decide."""
+def answers_of(case: OpenCase, keys: CaseKeys) -> list[bodies.Answer]:
+    """In the order of the form. Personal answers stay closed where their key was not given."""
     form, history, fixed = case.item.form, case.history, case.item.deciding_fields
     names = [name for name in form.fields if name in history.answers or name in history.sealed]
     names += sorted((history.answers.keys() | history.sealed.keys()) - form.fields.keys())
     found = []
     for name in names:
-        value = history.answers.get(name)
-        if name in history.sealed:
-            value = None if closed else case.opened(name, history.sealed[name])
+        sealed = history.sealed.get(name)
+        value = history.answers.get(name) if sealed is None else opened(keys, name, sealed)
         found.append(
             bodies.Answer(
                 field=name,
                 label=name_of(form.label(name)),
                 value=value,
-                personal=name in history.sealed,
+                personal=sealed is not None,
                 correctable=name in form.fields and name not in fixed,
             )
         )
     return found
 
 
-def _decisions(desk: Desk, known: Departments) -> list[bodies.StepDecision]:
+def _decisions(desk: Desk, known: Departments, keys: CaseKeys) -> list[bodies.StepDecision]:
     """The newest of every step, in the order in which they were made."""
     standing = desk.history.standing
     found = []
@@ -155,7 +156,6 @@ def _decisions(desk: Desk, known: Departments) -> list[bodies.StepDecision]:
         told = one.told.data
         assert isinstance(told, ApprovalGranted | ApprovalRefused)
         refusal = told if isinstance(told, ApprovalRefused) else None
-        ours = refusal is not None and one.department == desk.task.department
         found.append(
             bodies.StepDecision(
                 decision=one.id,
@@ -170,7 +170,7 @@ def _decisions(desk: Desk, known: Departments) -> list[bodies.StepDecision]:
                 decided_by=told.decided_by,
                 at=one.at,
                 reason_code=refusal.reason_code if refusal else None,
-                reason=desk.opened(refusal_field(one.step), refusal.reason) if refusal and ours else None,
+                reason=opened(keys, refusal_field(one.step), refusal.reason if refusal else None),
                 act=told.act.number if told.act else None,
             )
         )
@@ -195,7 +195,7 @@ def _procedures(desk: Desk) -> list[bodies.Procedure]:
     return found
 
 
-def _asked_for(desk: Desk, one: OpinionRequest, known: Departments) -> bodies.AskedFor:
+def _asked_for(desk: Desk, one: OpinionRequest, known: Departments, keys: CaseKeys) -> bodies.AskedFor:
     declared = desk.step.opinion(one.opinion)
     state = "asked" if one.pending else "given" if one.answered_at is not None else "lapsed"
     return bodies.AskedFor(
@@ -207,23 +207,21 @@ def _asked_for(desk: Desk, one: OpinionRequest, known: Departments) -> bodies.As
         silence=declared.silence if declared else None,
         asked_at=one.at,
         agrees=one.agrees,
-        text=desk.opened(opinion_field(one.step, one.opinion), one.text),
+        text=opened(keys, opinion_field(one.step, one.opinion), one.text),
     )
 
 
-def _appeals(desk: Desk) -> list[bodies.AppealSeen]:
-    decisions = desk.history.standing.decisions
+def _appeals(desk: Desk, keys: CaseKeys) -> list[bodies.AppealSeen]:
     return [
         bodies.AppealSeen(
             appeal=one.id,
             decision=one.decision,
             way=one.way,
-            grounds=desk.opened(f"{APPEAL_FIELD}/{one.decision}", one.grounds),
+            grounds=opened(keys, grounds_field(one), one.grounds),
             at=one.at,
             outcome=one.outcome,
         )
-        for one in desk.history.appeals
-        if one.decision in decisions and decisions[one.decision].step == desk.id
+        for one in appeals_of(desk)
     ]
 
 

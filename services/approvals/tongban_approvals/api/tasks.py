@@ -13,6 +13,7 @@ from tongban_approvals.actions.conflicts import not_found
 from tongban_approvals.actions.desk import desk_of, look
 from tongban_approvals.api.bodies import CorrectionRequest, Refusal, TaskDetail, TaskPage, TaskSummary
 from tongban_approvals.api.shown import Officer, casework_of, detail, read_cursor, summary, write_cursor
+from tongban_approvals.api.wanted import keys_of_task
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import TaskState
 from tongban_approvals.store import STATES, DeskTask, Order, Place
@@ -52,14 +53,14 @@ async def list_tasks(
 
 @router.get("/{application}/{step}")
 async def get_task(request: Request, caller: Officer, application: UUID, step: StepId) -> TaskDetail:
-    """One task with the answers of its case, personal ones opened, and what was decided before."""
+    """One task with the answers of its case and what was decided before; what the step looks at is opened, on record."""
     casework = casework_of(request)
     async with (
         request.app.state.runtime.pool.acquire() as tx,
         tx.transaction(isolation="repeatable_read", readonly=True),
     ):
         desk = await look(tx, casework, caller, application, step)
-    return detail(desk, desk.around.bodies)
+    return detail(desk, desk.around.bodies, await keys_of_task(desk))
 
 
 @router.post("/{application}/{step}/take")
