@@ -1,10 +1,11 @@
 """The checks a catalogue passes before it is published. Each problem names the file, the line and the rule.
 
-`check_catalog` reads a folder with ``departments.yaml``, ``standards/*.yaml`` and ``implementations/<region>/*.yaml``. The
-rules on a composed item are in `tongban_catalog.rules`, those on what a region may say in `tongban_catalog.rules.regional`.
+`check_catalog` reads a folder with ``departments.yaml``, ``resources/*.yaml``, ``standards/*.yaml`` and
+``implementations/<region>/*.yaml``. The rules on a composed item are in `tongban_catalog.rules`, those on what a region may
+say in `tongban_catalog.rules.regional`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,21 @@ from tongban_catalog.calendar import check_calendars
 from tongban_catalog.codes import uscc_is_valid
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text, explain
-from tongban_catalog.formats import PACKAGED, departments_schema, implementation_schema, item_schema, standard_schema
-from tongban_catalog.load import StandardKey, composed, department, implementation_files, standard_files
+from tongban_catalog.formats import (
+    PACKAGED,
+    departments_schema,
+    implementation_schema,
+    item_schema,
+    resource_schema,
+    standard_schema,
+)
+from tongban_catalog.load import StandardKey, composed, department, implementation_files, resource_files, standard_files
 from tongban_catalog.problem import Problem, problem
+from tongban_catalog.resource import Resource
 from tongban_catalog.rules import RULES, STANDARD_RULES
 from tongban_catalog.rules.regional import additions, regional
+from tongban_catalog.rules.resources import resource_problems
+from tongban_catalog.rules.sources import sources
 from tongban_catalog.source import CatalogFileError, Source, read_source
 
 
@@ -32,7 +43,9 @@ def _validator(schema_of: Callable[[], JsonObject]) -> jsonschema_rs.Draft202012
 def check_catalog(root: Path = PACKAGED) -> list[Problem]:
     """Every problem of a catalogue folder, by file and line; empty when all of it may be published."""
     departments, problems = check_departments(root / "departments.yaml")
-    standards, found = check_standards(root)
+    resources, found = check_resources(root, departments)
+    problems += found
+    standards, found = check_standards(root, resources)
     problems += [*found, *check_calendars(root)]
     unjudged = len(standards) < len(standard_files(root))
     files = implementation_files(root)
@@ -41,7 +54,7 @@ def check_catalog(root: Path = PACKAGED) -> list[Problem]:
         problems.append(Problem(root / "implementations", 1, "no-items", said))
     known: dict[tuple[str, int], Path] = {}
     for file in files:
-        source, found = check_implementation(file, standards, departments)
+        source, found = check_implementation(file, standards, departments, resources)
         problems += [one for one in found if not (unjudged and one.rule == "unknown-standard")]
         if source is None:
             continue
@@ -54,7 +67,7 @@ def check_catalog(root: Path = PACKAGED) -> list[Problem]:
     return sorted(set(problems), key=lambda one: (str(one.file), one.line, one.rule, one.said.en))
 
 
-def check_standards(root: Path) -> tuple[dict[StandardKey, Source], list[Problem]]:
+def check_standards(root: Path, resources: Mapping[str, Resource]) -> tuple[dict[StandardKey, Source], list[Problem]]:
     """The standards of a folder that are well-shaped, and the problems of all of them."""
     standards: dict[StandardKey, Source] = {}
     problems: list[Problem] = []
@@ -64,6 +77,7 @@ def check_standards(root: Path) -> tuple[dict[StandardKey, Source], list[Problem
         if source is None:
             continue
         problems += [one for rule in STANDARD_RULES for one in rule(source, {})]
+        problems += sources(source, resources)
         identity = (source.data["code"], source.data["version"])
         if identity in standards:
             other = standards[identity].spot([]).file.name
@@ -74,7 +88,10 @@ def check_standards(root: Path) -> tuple[dict[StandardKey, Source], list[Problem
 
 
 def check_implementation(
-    file: Path, standards: dict[StandardKey, Source], departments: dict[str, Department]
+    file: Path,
+    standards: dict[StandardKey, Source],
+    departments: dict[str, Department],
+    resources: Mapping[str, Resource],
 ) -> tuple[Source | None, list[Problem]]:
     """One implementation with the problems of it and of the item it makes; None when its shape is wrong."""
     try:
@@ -96,8 +113,22 @@ def check_implementation(
     problems = list(regional(source, standard.data))
     item = composed(standard, source)
     shape = list(_shape(item, item_schema))
-    problems += shape or [one for rule in RULES for one in rule(item, departments)]
+    problems += shape or [one for rule in RULES for one in rule(item, departments)] + list(sources(item, resources))
     return source, problems
+
+
+def check_resources(root: Path, departments: Mapping[str, Department]) -> tuple[dict[str, Resource], list[Problem]]:
+    """The information resources of a folder that are well-shaped, by id, and the problems of all of them."""
+    found: dict[str, Source] = {}
+    problems: list[Problem] = []
+    for file in resource_files(root):
+        source, wrong = _read(file, resource_schema)
+        problems += wrong
+        if source is not None:
+            found[file.stem] = source
+    problems += resource_problems(found, departments)
+    resources = [Resource.from_definition(source.data) for source in found.values()]
+    return {one.id: one for one in resources}, problems
 
 
 def check_departments(file: Path) -> tuple[dict[str, Department], list[Problem]]:

@@ -1,7 +1,8 @@
 """A national standard and a region's implementation of it make one item. Pure.
 
 The standard says what holds everywhere: form, materials, steps, limits. The implementation says who, where and since when,
-and what is better here: shorter times, lower fees, substitutions. What it may not say is in `tongban_catalog.rules.regional`.
+and what is better here: shorter times, lower fees, substitutions, sources. What it may not say is in
+`tongban_catalog.rules.regional`.
 """
 
 from collections.abc import Mapping
@@ -48,6 +49,9 @@ def compose(standard: JsonObject, implementation: JsonObject) -> JsonObject:
     substitutions = [*standard.get("substitutions", ()), *implementation.get("substitutions", ())]
     if substitutions:
         definition["substitutions"] = substitutions
+    sources = [*standard.get("sources", ()), *implementation.get("sources", ())]
+    if sources:
+        definition["sources"] = sources
     used = bases_of({key: value for key, value in definition.items() if key not in ("bases", "laws")})
     bases = {name: base for name, base in standard["bases"].items() if name in used}
     bases |= {name: base for name, base in implementation.get("bases", {}).items() if name not in bases}
@@ -70,9 +74,9 @@ def origin(standard: JsonObject, implementation: JsonObject, place: Place) -> tu
             return "implementation", place
         case ("bases" | "laws" as section, name, *_) if name not in standard[section]:
             return "implementation", place
-        case ("substitutions", int(index), *rest):
-            own = index - len(standard.get("substitutions", ()))
-            return ("standard", place) if own < 0 else ("implementation", ("substitutions", own, *rest))
+        case ("substitutions" | "sources" as section, int(index), *rest):
+            own = index - len(standard.get(section, ()))
+            return ("standard", place) if own < 0 else ("implementation", (section, own, *rest))
         case ("fees", int(index), "amount_cny") if standard["fees"][index]["id"] in implementation.get("fees", {}):
             return "implementation", ("fees", standard["fees"][index]["id"])
         case ("steps", int(index), *rest):

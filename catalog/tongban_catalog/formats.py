@@ -1,4 +1,4 @@
-"""The JSON Schemas of the catalogue's files. That of a composed item is item.schema.json; the others are made from it."""
+"""The JSON Schemas of the catalogue's files. item.schema.json and resource.schema.json; the others are made from the item's."""
 
 import json
 from copy import deepcopy
@@ -20,6 +20,13 @@ _STEP = {"type": "string", "pattern": "^[A-Z][A-Z0-9]{1,9}$"}
 def item_schema() -> JsonObject:
     """A composed item: the ``definition`` of `ItemPublished`."""
     schema: JsonObject = json.loads((PACKAGED / "item.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def resource_schema() -> JsonObject:
+    """An information resource: the ``definition`` of `ResourcePublished`."""
+    schema: JsonObject = json.loads((PACKAGED / "resource.schema.json").read_text(encoding="utf-8"))
     return schema
 
 
@@ -105,6 +112,7 @@ def implementation_schema() -> JsonObject:
             },
             "departments": {key: value for key, value in properties["departments"].items() if key != "required"},
             "substitutions": substitutions,
+            "sources": properties["sources"],
             "bases": {key: value for key, value in properties["bases"].items() if key != "minProperties"},
             **{
                 name: properties[name]

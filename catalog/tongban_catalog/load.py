@@ -1,9 +1,9 @@
-"""Reads a catalogue's folder: departments.yaml, standards/*.yaml and implementations/<region>/*.yaml."""
+"""Reads a catalogue's folder: departments.yaml, resources/*.yaml, standards/*.yaml and implementations/<region>/*.yaml."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tongban_schemas.events.catalog import CalendarPublished
@@ -14,9 +14,19 @@ from tongban_catalog.compose import compose, origin
 from tongban_catalog.department import Department
 from tongban_catalog.formats import PACKAGED
 from tongban_catalog.item import Item
+from tongban_catalog.resource import Resource
 from tongban_catalog.source import CatalogFileError, Source, Spot, read_source
 
-__all__ = ["PACKAGED", "Catalog", "CatalogFileError", "StandardKey", "load_catalog", "load_departments", "with_keys"]
+__all__ = [
+    "PACKAGED",
+    "Catalog",
+    "CatalogFileError",
+    "StandardKey",
+    "load_catalog",
+    "load_departments",
+    "load_resources",
+    "with_keys",
+]
 
 StandardKey = tuple[str, int]
 """The basic code and version of a national standard."""
@@ -24,11 +34,12 @@ StandardKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Departments by id, calendars, and items by name: the file's without its ending (see `item_names`)."""
+    """Departments and resources by id, calendars, and items by name: the file's without its ending (see `item_names`)."""
 
     departments: dict[str, Department]
     items: dict[str, Item]
     calendars: tuple[CalendarPublished, ...] = ()
+    resources: dict[str, Resource] = field(default_factory=dict)
 
     def item(self, name_or_code: str) -> Item:
         """An item by its name or its code (then the newest version). Raises `KeyError` naming what there is."""
@@ -46,6 +57,10 @@ def standard_files(root: Path) -> list[Path]:
 
 def implementation_files(root: Path) -> list[Path]:
     return sorted((root / "implementations").glob("*/*.yaml"))
+
+
+def resource_files(root: Path) -> list[Path]:
+    return sorted((root / "resources").glob("*.yaml"))
 
 
 def composed(standard: Source, implementation: Source) -> Source:
@@ -84,6 +99,12 @@ def department(part: JsonObject) -> Department:
     return Department(part["id"], part["uscc"], name["zh"], name["en"], part.get("region"), part.get("supervisor"))
 
 
+def load_resources(root: Path = PACKAGED) -> dict[str, Resource]:
+    """Information resources by id. The files are checked by `tongban_catalog.check`."""
+    found = [Resource.from_definition(read_source(file).data) for file in resource_files(root)]
+    return {one.id: one for one in found}
+
+
 def load_standards(root: Path = PACKAGED) -> dict[StandardKey, Source]:
     sources = [read_source(file) for file in standard_files(root)]
     return {(source.data["code"], source.data["version"]): source for source in sources}
@@ -103,7 +124,7 @@ def load_catalog(root: Path = PACKAGED) -> Catalog:
         reference = implementation["implements"]
         standard = standards[reference["standard"], reference["version"]].data
         items[name] = Item.from_definition(compose(standard, implementation))
-    return Catalog(load_departments(root), items, tuple(packaged(root)))
+    return Catalog(load_departments(root), items, tuple(packaged(root)), load_resources(root))
 
 
 def with_keys(catalog: Catalog, folder: Path) -> Catalog:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from tongban_schemas.envelope import Event, EventData, decode, encode_body, encode_headers, event_id
-from tongban_schemas.events.catalog import EVENTS, TOPIC, DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import EVENTS, TOPIC, DepartmentRegistered, ItemPublished, ResourcePublished
 
 from tongban_catalog.load import Catalog
 from tongban_catalog.reading import REQUEST_TIMEOUT_MS, TopicError, read_topic
@@ -38,7 +38,10 @@ class Published:
 
 
 def catalog_events(catalog: Catalog, now: datetime) -> list[Event]:
-    """The events of a whole catalogue: departments, calendars, items. Ids depend on the content alone, not on ``now`` (UTC)."""
+    """The events of a whole catalogue: departments, calendars, resources, items.
+
+    Ids depend on the content alone, not on ``now`` (UTC).
+    """
     registered = [
         _event(
             f"department:{body.id}",
@@ -56,6 +59,14 @@ def catalog_events(catalog: Catalog, now: datetime) -> list[Event]:
         for body in catalog.departments.values()
     ]
     registered += [_event(f"calendar:{one.region}:{one.year}", one, now) for one in catalog.calendars]
+    registered += [
+        _event(
+            f"resource:{one.id}",
+            ResourcePublished(resource=one.id, provider=one.provider, definition=one.definition),
+            now,
+        )
+        for one in catalog.resources.values()
+    ]
     items = [
         _event(f"item:{item.code}:{item.version}", ItemPublished(item=item.ref, definition=item.definition), now)
         for item in catalog.items.values()
@@ -76,8 +87,8 @@ def _digest(data: EventData) -> str:
 def plan(events: Sequence[Event], standing: Mapping[str, Event]) -> list[tuple[Event, Change]]:
     """What to do about each event, given the newest one per key that the topic holds.
 
-    A department or a calendar may change: its next event counts on. Raises `PublishError` for an item version that the topic
-    holds with other content.
+    A department, a calendar or a resource may change: its next event counts on. Raises `PublishError` for an item version that
+    the topic holds with other content.
     """
     planned: list[tuple[Event, Change]] = []
     for event in events:

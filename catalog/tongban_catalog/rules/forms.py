@@ -45,7 +45,7 @@ def form(source: Source, _: Mapping[str, Department]) -> Iterator[Problem]:
 def conditions(source: Source, _: Mapping[str, Department]) -> Iterator[Problem]:
     """Conditions compile, look only at answers of the form that are not personal, and can hold."""
     found: list[tuple[Place, JsonObject]] = []
-    for section in ("steps", "materials", "substitutions"):
+    for section in ("steps", "materials", "substitutions", "sources"):
         for index, part in enumerate(source.data.get(section, ())):
             if "when" in part:
                 found.append(((section, index, "when"), part["when"]))

@@ -53,6 +53,7 @@ def regional(source: Source, standard: JsonObject) -> Iterator[Problem]:
     yield from _fees(source, standard)
     yield from _bases(source, standard)
     yield from _substitutions(source, standard)
+    yield from _sources(source, standard)
 
 
 def _place(source: Source, standard: JsonObject) -> Iterator[Problem]:
@@ -163,3 +164,12 @@ def _substitutions(source: Source, standard: JsonObject) -> Iterator[Problem]:
             zh = f"材料 {part['material']} 的替代须有法律依据"
             en = f"what stands in for {part['material']} takes an article of a law as its basis"
             yield problem(source, ["substitutions", index], "substitution-without-law", zh, en)
+
+
+def _sources(source: Source, standard: JsonObject) -> Iterator[Problem]:
+    known = {part["material"] for part in standard.get("sources", ()) if "when" not in part}
+    for index, part in enumerate(source.data.get("sources", ())):
+        if part["material"] in known:
+            zh = f"材料 {part['material']} 已有全国来源,本地来源用不上"
+            en = f"{part['material']} has a source for the whole country, which goes before: this one is never asked"
+            yield problem(source, ["sources", index, "material"], "unreachable-source", zh, en)
