@@ -65,7 +65,6 @@ async def test_old_news_change_nothing_whatever_they_say(pool: Any, registers: R
 async def test_a_withdrawn_record_is_gone_and_may_come_back(pool: Any, registers: Registers) -> None:
     evening = NOON + timedelta(hours=6)
     async with pool.acquire() as tx:
-        assert await registers.withdraw(tx, PERMIT, [HOLDER], MORNING) == []
         await registers.put(tx, PERMIT, [Row(HOLDER, values())], MORNING)
         (gone,) = await registers.withdraw(tx, PERMIT, [HOLDER], NOON)
         assert (gone.version, gone.withdrawn, gone.changed) == (2, True, ("address", "both_permits_valid"))
@@ -73,6 +72,13 @@ async def test_a_withdrawn_record_is_gone_and_may_come_back(pool: Any, registers
         assert await registers.withdraw(tx, PERMIT, [HOLDER], NOON) == []
         (back,) = await registers.put(tx, PERMIT, [Row(HOLDER, values())], evening)
         assert (back.record, back.version, back.withdrawn) == (gone.record, 3, False)
+
+
+async def test_a_withdrawal_that_comes_before_its_record_is_remembered(pool: Any, registers: Registers) -> None:
+    async with pool.acquire() as tx:
+        assert await registers.withdraw(tx, PERMIT, [HOLDER], NOON) == []
+        await registers.put(tx, PERMIT, [Row(HOLDER, values())], MORNING)
+        assert await registers.find(tx, PERMIT, HOLDER) is None
 
 
 async def test_listeners_hear_changes_in_the_transaction_that_makes_them(pool: Any, registers: Registers) -> None:

@@ -68,10 +68,9 @@ async def take(tx: Tx, resource: str, entries: Sequence[Entry]) -> Taken:
         if before is not None and entry.at < before["told_at"]:
             taken.stale += 1
             continue
-        if before is None:
-            if entry.values is None:
-                taken.unchanged += 1
-                continue
+        if before is None and entry.values is None:
+            taken.unchanged += 1
+        elif before is None:
             taken.added += 1
         elif (change := _change(resource, entry, before, row[3])) is not None:
             taken.changes.append(change)
@@ -132,6 +131,22 @@ async def unheard(tx: Tx, source: str, ids: Sequence[str], now: datetime) -> set
         now,
     )
     return {row["event_id"] for row in rows}
+
+
+async def note_import(
+    tx: Tx, import_id: UUID, resource: str, officer: UUID | None, at: datetime, sha256: str, good: int, bad: int
+) -> None:
+    """Keeps who brought in a file."""
+    await tx.execute(
+        "INSERT INTO register_import (import, resource, officer, at, sha256, good, bad) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        import_id,
+        resource,
+        officer,
+        at,
+        sha256,
+        good,
+        bad,
+    )
 
 
 async def key_is(tx: Tx, fingerprint: bytes) -> bool:
