@@ -22,6 +22,14 @@ class Settings(RuntimeSettings):
         default=None,
         description="Address where the sign-in service says who a token's person is; `/userinfo` of it by default.",
     )
+    files: str | None = Field(
+        default=None,
+        pattern=r"^(file:///|s3://)",
+        description="Where uploaded proofs lie, sealed: file:///folder or s3://bucket/prefix (with AWS_*).",
+    )
+    scanner: str | None = Field(
+        default=None, pattern=r"^[^\s:]+:[0-9]{1,5}$", description="Virus scanner (clamd) for uploads, host:port."
+    )
     group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
 
     @property

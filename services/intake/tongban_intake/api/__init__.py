@@ -15,6 +15,7 @@ from tongban_intake.api import (
     remedies,
     session,
     status,
+    uploads,
 )
 from tongban_intake.api.context import Intake
 
@@ -27,7 +28,7 @@ def make_app(intake: Intake) -> FastAPI:
         "通办 受理 Tongban intake", "申请、收件、补正、撤回与查询。Apply, receive, correct, withdraw and follow."
     )
     applications.add_submit_route(app)
-    for part in (applications, remedies, drafts, receipts, items, session, status, guide, pages, case_forms):
+    for part in (applications, remedies, drafts, receipts, items, session, status, guide, pages, case_forms, uploads):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake

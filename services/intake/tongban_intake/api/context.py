@@ -13,6 +13,7 @@ from tongban_intake.evidence.identity import SignInService
 from tongban_intake.evidence.work import EvidenceWork
 from tongban_intake.group_commit import GroupCommit
 from tongban_intake.settings import Settings
+from tongban_intake.uploads.desk import Uploads
 from tongban_intake.vault import KeyEncryption, Vault
 
 
@@ -28,6 +29,7 @@ class Intake:
     casework: Casework
     commits: GroupCommit
     sign_in: SignInService
+    uploads: Uploads
     digest_secret: bytes
 
     @classmethod
@@ -43,6 +45,7 @@ class Intake:
             casework=Casework(shelf, runtime.clock, runtime.acts, EvidenceWork(shelf, vault, runtime.clock)),
             commits=GroupCommit(runtime.pool, vault, settings.group_limit),
             sign_in=SignInService(settings.userinfo_url),
+            uploads=Uploads.build(settings.files, settings.scanner),
             digest_secret=vault.encryption.derive(b"intake request digest"),
         )
 

@@ -1,0 +1,229 @@
+"""Proofs that a person brings as a file, after they could not be fetched; and the file, for who may see it."""
+
+from typing import Annotated
+from urllib.parse import unquote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from tongban_catalog.item import Item
+from tongban_runtime import telemetry
+from tongban_runtime.auth import Caller, citizen, signed_in
+from tongban_runtime.database import Pool, Tx
+from tongban_runtime.keys import KeyRequest
+from tongban_runtime.problems import Problem
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
+from tongban_schemas.envelope import Event
+from tongban_schemas.events.evidence import upload_field
+
+from tongban_intake.api.acting import described, enter, refuse_if_ended, stored, transact
+from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.receipts import RECEIVER
+from tongban_intake.domain import History, submission
+from tongban_intake.store import applications, drafts, evidence, receipts
+from tongban_intake.uploads import check, desk, rows
+from tongban_intake.uploads.check import Checked
+from tongban_intake.uploads.rows import KeptFile
+
+router = APIRouter(prefix="/v1/proofs", tags=["proofs"])
+Material = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="Id of the material.")]
+
+_EXTENSIONS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The file itself, at most 20 MiB.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.put("/{case}/{material}/file", responses=described(401, 403, 404, 409, 413, 415, 422, 503), openapi_extra=_BODY)
+async def put_file(
+    request: Request,
+    case: UUID,
+    material: Material,
+    caller: Annotated[Caller, Depends(citizen)],
+    promise: Annotated[bool, Query(description="The person promises that it is true: grade D.")] = False,
+) -> Response:
+    """Brings a proof whose fetch has failed. The same file again, after it was kept, gets the same answer."""
+    intake = intake_of(request)
+    async with intake.pool.acquire() as connection:
+        await require_own(connection, case, caller)
+        if await rows.find(connection, case, material) is None:
+            desk.allowed(case, material, await desk.recall(connection, case))
+    content = await check.receive(request.stream(), request.headers.get("content-length"))
+    checked = await intake.uploads.examine(content, _name(request.headers.get("content-disposition")))
+    return stored(case, await bring(intake, caller, case, material, checked, promise=promise))
+
+
+@router.get(
+    "/{case}/{material}/file",
+    responses=described(401, 403, 404, 410, 503, success=200),
+    response_class=Response,
+)
+async def get_file(
+    request: Request, case: UUID, material: Material, caller: Annotated[Caller, Depends(signed_in)]
+) -> Response:
+    """The file, for the applicant and for the departments whose decision looks at it; every look of an officer is on record."""
+    intake = intake_of(request)
+
+    async def look(tx: Tx) -> tuple[KeptFile, CaseKeys]:
+        if caller.role == "citizen":
+            await require_own(tx, case, caller)
+            file = await rows.find(tx, case, material)
+            if file is None:
+                raise _no_file()
+            return file, await intake.vault.open(tx, case)
+        file = await rows.find(tx, case, material)
+        wanted = None if file is None else await _request_of(intake, tx, file, caller)
+        if file is None or wanted is None:
+            raise _no_file()
+        return file, await intake.vault.look(tx, wanted)
+
+    file, keys = await transact(intake, look)
+    try:
+        content = await intake.uploads.open(keys, file)
+    except SealBrokenError as error:
+        raise desk.no_store() from error
+    return Response(
+        content,
+        media_type=file.media,
+        headers={
+            "Content-Disposition": f'attachment; filename="{file.material}.{_EXTENSIONS[file.media]}"',
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+async def require_own(tx: Tx | Pool, case: UUID, caller: Caller) -> None:
+    """Raises `Problem` 404 unless the case, draft or application, is the caller's."""
+    if await drafts.find(tx, case, caller.id) is None and await applications.applicant_of(tx, case) != caller.id:
+        raise Problem(
+            404,
+            "no-such-case",
+            "您名下没有这份申请或草稿，请核对编号。",
+            "You have no application or draft with this id: check it.",
+        )
+
+
+async def bring(intake: Intake, caller: Caller, case: UUID, material: str, checked: Checked, *, promise: bool) -> int:
+    """Keeps a checked file of one's own case and says so; intake's position afterwards. Raises `Problem`.
+
+    The file is in the store before the case is locked; when nothing comes of it, it is deleted again.
+    """
+    async with intake.pool.acquire() as connection:
+        await require_own(connection, case, caller)
+        known = await desk.recall(connection, case)
+        if (position := _kept_before(known, await rows.find(connection, case, material), checked)) is not None:
+            return position
+        upload = desk.allowed(case, material, known)
+        if promise:
+            _refuse_promise(await _item(intake, connection, case, known), material)
+        keys = await intake.vault.open(connection, case)
+    file = await intake.uploads.keep(keys, upload, checked)
+    kept = False
+    try:
+        with telemetry.span("supplement", **{"tongban.subject": str(case)}) as span:
+
+            async def act(tx: Tx) -> int:
+                entered = await enter(intake, tx, case)
+                refuse_if_ended(entered.history)
+                current = desk.allowed(case, material, await desk.recall(tx, case))
+                if current.id != upload.id:
+                    raise _moved_on()
+                position = await entered.say(
+                    current.said(checked, entered.now, telemetry.format_traceparent(span), promise=promise)
+                )
+                await rows.add(tx, file, entered.now)
+                return position
+
+            position = await transact(intake, act)
+            kept = True
+    finally:
+        if not kept:
+            await intake.uploads.files.give_up(file.name)
+    return position
+
+
+def _kept_before(known: tuple[Event, ...], before: KeptFile | None, checked: Checked) -> int | None:
+    """Intake's position after this very file was kept, when it was."""
+    if before is None:
+        return None
+    said = next((fact for fact in known if fact.id == before.uploaded), None)
+    return said.sequence if said is not None and desk.digest(checked) == before.sha256 else None
+
+
+async def _item(intake: Intake, tx: Tx | Pool, case: UUID, known: tuple[Event, ...]) -> Item | None:
+    """The item of an application, or the one of a draft that its person agreed to have proofs fetched for."""
+    data = submission(known)
+    if data is not None:
+        return await intake.shelf.item(tx, data.item)
+    consent = (await evidence.consents(tx, [case])).get(case)
+    return None if consent is None else await intake.shelf.item(tx, consent.item)
+
+
+def _refuse_promise(item: Item | None, material: str) -> None:
+    found = None if item is None else item.material(material)
+    if found is None or found.tolerable is None:
+        raise Problem(
+            422,
+            "no-promise",
+            "这份材料不能以承诺代替核对原件。",
+            "A promise does not do for this proof: the original has to be seen.",
+        )
+
+
+async def _request_of(intake: Intake, tx: Tx, file: KeptFile, caller: Caller) -> KeyRequest | None:
+    """What an officer has to ask the vault for: as receiver, or for the first step of theirs that looks at the material."""
+    if caller.role != "officer":
+        return None
+    heard = await desk.recall(tx, file.case)
+    data = submission(heard)
+    item = None if data is None else await intake.shelf.item(tx, data.item)
+    if item is None:
+        return None
+    fields = frozenset((upload_field(file.material),))
+    if RECEIVER in caller.duties:
+        row = await receipts.find(tx, file.case, caller.departments)
+        if row is not None:
+            return KeyRequest(file.case, "receive", fields, department=row.receipt.department, officer=caller.id)
+    answers = History.of(str(file.case), heard, item).answers.plain
+    for step in item.steps:
+        looks = not step.inputs or file.material in step.inputs
+        if looks and (department := step.department_of(answers)) in caller.departments:
+            return KeyRequest(file.case, "decide", fields, department=department, step=step.id, officer=caller.id)
+    return None
+
+
+def _moved_on() -> Problem:
+    return Problem(
+        409,
+        "case-moved-on",
+        "上传期间这份材料又调取了一次，请查看结果后再上传。",
+        "The proof was fetched once more meanwhile: look at what came of it, then try again.",
+    )
+
+
+def _no_file() -> Problem:
+    """For what is not there and for what is none of the caller's business: nobody learns which."""
+    return Problem(
+        404,
+        "no-such-file",
+        "没有这份文件，或者它不在您的办理范围内。",
+        "There is no such file, or it is none that you may see.",
+    )
+
+
+def _name(disposition: str | None) -> str | None:
+    """The file name in a Content-Disposition header (RFC 6266), as the client wrote it."""
+    if disposition is None:
+        return None
+    for part in disposition.split(";"):
+        key, _, value = part.strip().partition("=")
+        if key.lower() == "filename*":
+            return unquote(value.rpartition("'")[2])
+        if key.lower() == "filename":
+            return value.strip('"')
+    return None
