@@ -159,6 +159,18 @@ async def packed_facts(connection: Tx | Pool, application: UUID) -> bytes | None
     return packed
 
 
+async def packed_facts_of(connection: Tx | Pool, applications: Iterable[UUID]) -> dict[UUID, bytes]:
+    """`packed_facts` of many cases, of those that the active generation holds."""
+    rows = await connection.fetch(
+        """
+        SELECT v.application_id, v.facts FROM view_generation g JOIN status_view v USING (generation)
+        WHERE g.state = 'active' AND v.application_id = ANY($1)
+        """,
+        list(applications),
+    )
+    return {row["application_id"]: row["facts"] for row in rows}
+
+
 async def versions(connection: Tx | Pool, applications: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
     """(version, intake position) of the applications that the active generation holds."""
     rows = await connection.fetch(
