@@ -22,7 +22,8 @@ from starlette.routing import Mount
 
 from tongban_runtime.problems import Problem
 
-Role = Literal["citizen", "officer", "operator"]
+Role = Literal["citizen", "officer", "operator", "service"]
+"""``service``: a program of ours that speaks for departments, signed in with its own secret (RFC 6749 section 4.4)."""
 Duty = Literal["head", "receiver", "supervisor"]
 """What an officer may do beside deciding: ``head`` extends limits and annuls, ``receiver`` works at the receiving desk,
 ``supervisor`` decides appeals and sees what is late."""
@@ -33,12 +34,16 @@ SESSION_COOKIE = "tongban_session"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is behind a request. ``id`` is a pseudonym; ``departments`` are those an officer decides for, with ``duties``."""
+    """Who is behind a request. ``id`` is a pseudonym; ``departments`` are those an officer decides for, with ``duties``.
+
+    ``service`` is the name of a program, ``departments`` then those for which it speaks.
+    """
 
     id: UUID
     role: Role
     departments: frozenset[str]
     duties: frozenset[Duty] = frozenset()
+    service: str | None = None
 
 
 def fetch_jwks(address: str, timeout: float = 10.0) -> KeySet:
@@ -64,7 +69,7 @@ class Authenticator:
         self._claims.validate(decoded.claims)
         claims = decoded.claims
         role = claims.get("role")
-        if role not in ("citizen", "officer", "operator"):
+        if role not in ("citizen", "officer", "operator", "service"):
             raise ValueError("unknown role")
         duties = claims.get("duties", [])
         caller = Caller(
@@ -72,6 +77,7 @@ class Authenticator:
             role=role,
             departments=frozenset(map(str, claims.get("departments", []))),
             duties=frozenset(duty for duty in DUTIES if duty in duties),
+            service=str(claims["service"]) if role == "service" else None,
         )
         return caller, float(claims["exp"])
 
@@ -79,7 +85,7 @@ class Authenticator:
         """Raises `Problem` 401."""
         try:
             caller, expires = self._verified(token)
-        except (JoseError, ValueError, TypeError) as error:
+        except (JoseError, ValueError, TypeError, KeyError) as error:
             raise _not_signed_in() from error
         if expires <= time.time():
             raise _not_signed_in()
@@ -127,6 +133,8 @@ public = Policy("public", ())
 citizen = Policy("citizen", ("citizen",))
 officer = Policy("officer", ("officer",))
 operator = Policy("operator", ("operator",))
+service = Policy("service", ("service",))
+"""Programs of ours alone: no person's token opens it."""
 signed_in = Policy("signed-in", ("citizen", "officer", "operator"))
 
 

@@ -19,6 +19,7 @@ from tongban_schemas.topics import TOPICS
 
 from tongban_runtime.outbox import MAX_BODY_BYTES
 from tongban_runtime.outcome import ParkReason
+from tongban_runtime.sealing import misplaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def read(record: Record, topic: str, models: Mapping[str, type[EventData]]) -> E
     """An event, or why there is none; None for a type that nobody here handles. ``topic`` is without prefix.
 
     Rules: no value, no CloudEvent, a bad attribute or too large -> set aside alone. A known type with a bad payload -> set
-    aside, and its key waits: it may be a fact of that case. An unknown type -> passed over.
+    aside, and its key waits: it may be a fact of that case; so with a sealed value that was made for another event. An
+    unknown type -> passed over.
     """
     rules = TOPICS[topic]
     if record.body is None:
@@ -80,6 +82,8 @@ def read(record: Record, topic: str, models: Mapping[str, type[EventData]]) -> E
             _require_uuid(attributes.subject)
     except MalformedRecordError as error:
         return Unreadable(error.reason, str(error), False)
+    if misplaced(attributes.id, record.body):
+        return Unreadable("bad_payload", "a sealed value was made for another event", True)
     try:
         return build(attributes, decode_data(models[attributes.type], record.body))
     except MalformedRecordError as error:

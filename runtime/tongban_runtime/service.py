@@ -23,11 +23,12 @@ from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
 from tongban_runtime.consumer import Consumer
 from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
 from tongban_runtime.health import Health, Heartbeat
-from tongban_runtime.keys import Keyring, NoVault
+from tongban_runtime.keys import Keyring, NoVault, VaultKeyring, VaultUnavailableError
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
 from tongban_runtime.sealing import Sealer
 from tongban_runtime.settings import RuntimeSettings
+from tongban_runtime.vault_http import VaultClient, answer_unavailable
 
 
 class Component(Protocol):
@@ -51,6 +52,13 @@ class Runtime:
     processor: Processor | None = None
     acts: ActSigner = field(default_factory=ActSigner)
     keyring: Keyring = field(default_factory=NoVault)
+    vault: VaultClient | None = None
+
+    async def close(self) -> None:
+        """Lets go of the engines."""
+        if self.vault is not None:
+            await self.vault.close()
+        await self.pool.close()
 
 
 @dataclass(slots=True)
@@ -132,6 +140,7 @@ def new_app(title: str, description: str = "") -> FastAPI:
 def prepare_app(app: FastAPI, runtime: Runtime) -> FastAPI:
     """Gives an app what every service's app has: errors as problems, health, operations, the runtime in its state."""
     problems.install(app)
+    app.add_exception_handler(VaultUnavailableError, answer_unavailable)
     app.include_router(operations.router)
     app.state.runtime = runtime
     app.state.authenticator = runtime.authenticator
@@ -143,6 +152,7 @@ async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) ->
     dsn = settings.database.get_secret_value()
     await wait_until_ready(dsn)
     keys = await asyncio.to_thread(fetch_jwks, settings.token_jwks)
+    vault = VaultClient.of(settings)
     return Runtime(
         settings=settings,
         pool=await create_pool(dsn, settings.database_pool),
@@ -151,6 +161,8 @@ async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) ->
         sealer=Sealer(settings.seal_key.get_secret_value()),
         authenticator=Authenticator(settings.token_issuer, keys),
         acts=ActSigner.load(settings.acts_dir),
+        keyring=NoVault() if vault is None else VaultKeyring(vault.post),
+        vault=vault,
     )
 
 
@@ -214,7 +226,7 @@ async def _serve(settings: RuntimeSettings, wire: Wire, only: Sequence[str]) -> 
             for name, component in components.items():
                 group.create_task(_run(name, component))
     finally:
-        await asyncio.wait_for(runtime.pool.close(), 10)
+        await asyncio.wait_for(runtime.close(), 10)
     logs.info("service.stopped")
 
 

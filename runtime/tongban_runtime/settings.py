@@ -25,6 +25,16 @@ class RuntimeSettings(BaseSettings):
     seal_key: SecretStr = Field(description="32 bytes, base64url: the root of the applications' keys.")
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
     token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
+    vault_url: str | None = Field(
+        default=None,
+        description="Address of the vault, which gives the keys of personal fields; without it there are none.",
+    )
+    token_url: str | None = Field(
+        default=None,
+        description="Where this service signs in as itself: the issuer's token endpoint (RFC 6749 section 4.4).",
+    )
+    client_id: str | None = Field(default=None, description="The name by which it signs in.")
+    client_secret: SecretStr | None = Field(default=None, description="The secret by which it signs in.")
     acts_dir: Path | None = Field(
         default=None, description="Folder with `<department>.jwk`, the private keys of formal acts."
     )

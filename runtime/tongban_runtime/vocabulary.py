@@ -8,6 +8,7 @@ LogEvent = Literal[
     "service.component-failed",
     "service.stalled",
     "http.request-failed",
+    "vault.unavailable",
     "relay.leader",
     "relay.leadership-lost",
     "relay.rebuilt",
@@ -39,7 +40,7 @@ LogEvent = Literal[
 ]
 
 SpanName = Literal[
-    "apply", "correct", "withdraw", "supplement", "appeal", "receive", "decide", "process", "issue", "notify"
+    "apply", "fetch", "correct", "withdraw", "supplement", "appeal", "receive", "decide", "process", "issue", "notify"
 ]
 
 MetricName = Literal[
@@ -57,6 +58,7 @@ MESSAGES: dict[LogEvent, str] = {
     "service.component-failed": "A part of the service failed; the process ends so that it is restarted.",
     "service.stalled": "A part of the service made no progress for too long; the process ends so that it is restarted.",
     "http.request-failed": "A request failed inside the service.",
+    "vault.unavailable": "The vault does not answer; what is sealed cannot be opened until it does.",
     "relay.leader": "This relay leads: it alone publishes the outbox.",
     "relay.leadership-lost": "Another relay leads now.",
     "relay.rebuilt": "The producer broke and was built anew; unsent rows are read again.",

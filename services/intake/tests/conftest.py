@@ -50,10 +50,15 @@ class Service:
     signing_key: OKPKey
 
     def token(
-        self, subject: UUID, role: str = "citizen", departments: Sequence[str] = (), duties: Sequence[str] = ()
+        self,
+        subject: UUID,
+        role: str = "citizen",
+        departments: Sequence[str] = (),
+        duties: Sequence[str] = (),
+        **more: str,
     ) -> str:
         claims = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
-        claims |= {"departments": list(departments), "duties": list(duties)}
+        claims |= {"departments": list(departments), "duties": list(duties)} | more
         return jwt.encode({"alg": "Ed25519"}, claims, self.signing_key, algorithms=["Ed25519"])
 
     def client(

@@ -22,8 +22,8 @@ async def submission(
     service: Service, applicant: UUID, key: str, *, digest: bytes = b"d", answers: dict[str, Any] | None = None
 ) -> Submission:
     item = (await service.intake.shelf.all_newest(service.runtime.pool))[0]
-    key = service.intake.vault.new(uuid7())
-    application = key.case
+    made = service.intake.vault.new(uuid7())
+    application = made.case
     event = domain.submit(
         application,
         item,
@@ -32,11 +32,11 @@ async def submission(
         language="zh",
         answers=answers or {},
         materials={},
-        seal=key.keys.seal_all,
+        seal=made.keys.seal_all,
         time=NOW,
         traceparent=None,
     )
-    return Submission(NewApplication(application, applicant, key, digest, item.code, item.version, NOW), event, key)
+    return Submission(NewApplication(application, applicant, key, digest, item.code, item.version, NOW), event, made)
 
 
 async def stored(service: Service, applicant: UUID) -> set[UUID]:

@@ -35,7 +35,7 @@ class Intake:
     @classmethod
     def build(cls, runtime: Runtime, settings: Settings) -> "Intake":
         shelf = Shelf()
-        vault = Vault(KeyEncryption(settings.vault_dir), runtime.clock)
+        vault = Vault(KeyEncryption(settings.vault_dir), runtime.clock, shelf)
         return cls(
             settings=settings,
             pool=runtime.pool,

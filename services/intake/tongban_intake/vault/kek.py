@@ -46,7 +46,7 @@ class KeyEncryption:
 
     def reload(self) -> None:
         """Reads the folder again."""
-        self._keys = {int(path.stem): path.read_bytes() for path in self._folder.glob("*.key") if path.stem.isdigit()}
+        self._keys = {int(path.stem): _read(path) for path in self._folder.glob("*.key") if path.stem.isdigit()}
         self._ciphers = {epoch: AESGCM(key) for epoch, key in self._keys.items()}
 
     def fingerprint(self, epoch: int) -> bytes:
@@ -113,6 +113,10 @@ def _ensure(path: Path) -> bytes:
         finally:
             made.unlink()
         _sync(path.parent)
+    return _read(path)
+
+
+def _read(path: Path) -> bytes:
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise VaultKeysMissingError(f"{path.name} must hold {KEY_BYTES} bytes")

@@ -77,3 +77,9 @@ async def hold_epoch(tx: Tx) -> Epoch:
 
 async def set_epoch(tx: Tx, epoch: int, kek: bytes) -> None:
     await tx.execute("UPDATE vault_epoch SET epoch = $1, kek = $2", epoch, kek)
+
+
+async def published(tx: Tx, events: Iterable[UUID]) -> set[UUID]:
+    """Those of the events that are in the outbox."""
+    found = await tx.fetch("SELECT event_id FROM outbox WHERE event_id = ANY($1)", list(events))
+    return {row["event_id"] for row in found}

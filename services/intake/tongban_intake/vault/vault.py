@@ -2,20 +2,22 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from tongban_catalog.shelf import Shelf
+from tongban_runtime import facts
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
-from tongban_runtime.keys import KeysRefusedError
+from tongban_runtime.keys import Attempt, KeyRequest, KeysRefusedError, Refused
 from tongban_runtime.sealing import CaseKeys, new_root
+from tongban_schemas.envelope import Event, EventData
 
-from tongban_intake.vault import store
+from tongban_intake.vault import record, store
 from tongban_intake.vault.kek import KeyEncryption, VaultKeysMissingError
-
-SOURCE: Final = "/intake/vault"
-"""The source of the vault's events: they have a count of their own, beside intake's."""
+from tongban_intake.vault.known import cases_known
+from tongban_intake.vault.record import Said
+from tongban_intake.vault.rules import Asker, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Vault:
 
     encryption: KeyEncryption
     clock: Clock
+    shelf: Shelf = field(default_factory=Shelf)
 
     def new(self, case: UUID) -> NewKey:
         """A key for a new case. Whatever it seals is lost unless `keep` follows in the same transaction."""
@@ -59,6 +62,77 @@ class Vault:
         """All keys of the cases that have any, for intake's own use."""
         found = await store.rows(tx, cases)
         return {case: self._opened(row) for case, row in found.items() if row.wrapped is not None}
+
+    async def look(self, tx: Tx, wanted: KeyRequest) -> CaseKeys:
+        """The keys for an officer who looks at a case in intake, on record. Raises `KeysRefusedError`, on record too:
+
+        the transaction has to be committed all the same (see `tongban_intake.api.acting.transact`).
+        """
+        asker = Asker("intake", frozenset((wanted.department,)) if wanted.department else frozenset())
+        found = (await self.release(tx, asker, [wanted]))[0]
+        if isinstance(found, Refused):
+            raise KeysRefusedError(found.rule)
+        return found
+
+    async def release(self, tx: Tx, asker: Asker, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
+        """Keys or a refusal for each request, in order, everything on record.
+
+        A case that the vault does not know has no record to put a refusal on.
+        """
+        rows = await self._lock(tx, {one.application for one in wanted})
+        erased = {case for case, row in rows.items() if row.wrapped is None}
+        known = await cases_known(tx, self.shelf, rows.keys(), erased)
+        now = self.clock.now()
+        answers: list[CaseKeys | Refused] = []
+        said: list[Said] = []
+        for one in wanted:
+            if one.application not in rows:
+                answers.append(Refused("unknown-case"))
+                continue
+            rule = judge(asker, one, known[one.application], now)
+            if rule is None:
+                answers.append(CaseKeys(self._opened(rows[one.application]).keys(one.fields)))
+                said.append(record.granted(asker.service, one))
+            else:
+                answers.append(Refused(rule))
+                said.append(record.refused(asker.service, one, rule, now))
+        await record.put(tx, rows, said, now)
+        return answers
+
+    async def turned_away(self, tx: Tx, asker: Asker, attempts: Sequence[Attempt]) -> int:
+        """Puts attempts on record that a service turned away; how many are on record for the first time this hour."""
+        rows = await self._lock(tx, {one.application for one in attempts})
+        now = self.clock.now()
+        said = [record.refused(asker.service, one, one.rule, now) for one in attempts if one.application in rows]
+        return len(await record.put(tx, rows, said, now))
+
+    async def say(
+        self,
+        tx: Tx,
+        case: UUID,
+        data: EventData,
+        *names: str,
+        cause: UUID | None = None,
+        traceparent: str | None = None,
+    ) -> Event | None:
+        """Publishes an access fact with the right chain value; None when it was said before under these names.
+
+        ``data`` carries any chain value (`FIRST_CHAIN`), it is replaced. Without ``names`` the fact is new each time. Raises
+        `KeysRefusedError` for a case that the vault does not know.
+        """
+        rows = await self._lock(tx, {case})
+        if case not in rows:
+            raise KeysRefusedError("unknown-case")
+        published = await record.put(tx, rows, [Said(case, data, names, cause, traceparent)], self.clock.now())
+        return published[0] if published else None
+
+    async def _lock(self, tx: Tx, cases: Collection[UUID]) -> dict[UUID, store.KeyRow]:
+        """The keys of those cases that have one, locked."""
+        known = await store.rows(tx, cases)
+        if not known:
+            return {}
+        await facts.lock(tx, known)
+        return await store.rows(tx, known)
 
     def _opened(self, row: store.KeyRow) -> CaseKeys:
         if row.wrapped is None:

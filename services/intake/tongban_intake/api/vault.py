@@ -1,0 +1,134 @@
+"""What services ask of the vault: keys for a purpose, and to put on record whom they turned away."""
+
+import base64
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+from tongban_runtime.auth import Caller, service
+from tongban_runtime.keys import Attempt, KeyRequest, Refused
+from tongban_runtime.problems import Problem
+from tongban_schemas.events.access import AccessRule, Purpose
+from tongban_schemas.events.access import Caller as ServiceName
+
+from tongban_intake.api.acting import described
+from tongban_intake.api.context import intake_of
+from tongban_intake.vault import Asker
+from tongban_intake.vault.rules import PURPOSES
+
+router = APIRouter(prefix="/v1/vault", tags=["vault"])
+Service = Annotated[Caller, Depends(service)]
+
+_BATCH = 500
+_Name = Annotated[str, Field(max_length=64)]
+_FieldName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    application: UUID
+    purpose: Purpose
+    department: _Name | None = None
+    step: _Name | None = None
+    request: UUID | None = None
+    officer: UUID | None = None
+
+
+class WantedKeys(_Asked):
+    """Fields of one case for one purpose: see `tongban_runtime.keys.KeyRequest`."""
+
+    fields: list[_FieldName] = Field(min_length=1, max_length=500)
+    person: UUID | None = None
+
+
+class TurnedAway(_Asked):
+    """An attempt that the service itself refused."""
+
+    rule: AccessRule
+
+
+class ReleaseRequest(BaseModel):
+    """Up to 500 requests, answered in this order."""
+
+    requests: list[WantedKeys] = Field(max_length=_BATCH)
+
+
+class RefusalReport(BaseModel):
+    """Up to 500 attempts."""
+
+    attempts: list[TurnedAway] = Field(max_length=_BATCH)
+
+
+class Released(BaseModel):
+    """The keys by field (32 bytes, base64url), or the rule by which they are refused."""
+
+    keys: dict[str, str] | None = None
+    refused: AccessRule | None = None
+
+
+class Releases(BaseModel):
+    """One answer for each request, in order."""
+
+    releases: list[Released]
+
+
+class Recorded(BaseModel):
+    """How many of the attempts were not on record yet."""
+
+    recorded: int
+
+
+@router.post("/releases", responses=described(401, 403, 422, success=200), response_model_exclude_none=True)
+async def release(request: Request, body: ReleaseRequest, caller: Service) -> Releases:
+    """Gives the keys of fields that a purpose covers. Each release and each refusal is on record before it is answered."""
+    intake, asker = intake_of(request), _asker(caller)
+    wanted = [
+        KeyRequest(
+            one.application,
+            one.purpose,
+            frozenset(one.fields),
+            one.department,
+            one.step,
+            one.request,
+            one.officer,
+            one.person,
+        )
+        for one in body.requests
+    ]
+    async with intake.pool.acquire() as tx, tx.transaction():
+        answers = await intake.vault.release(tx, asker, wanted)
+    return Releases(
+        releases=[
+            Released(refused=found.rule)
+            if isinstance(found, Refused)
+            else Released(keys={name: _text(key) for name, key in found.keys(one.fields).items()})
+            for one, found in zip(wanted, answers, strict=True)
+        ]
+    )
+
+
+@router.post("/refusals", responses=described(401, 403, 422, success=200))
+async def refusals(request: Request, body: RefusalReport, caller: Service) -> Recorded:
+    """Puts attempts on record that the service turned away itself; the same attempt once an hour."""
+    intake, asker = intake_of(request), _asker(caller)
+    attempts = [Attempt(**cast(dict[str, Any], dict(one))) for one in body.attempts]
+    async with intake.pool.acquire() as tx, tx.transaction():
+        return Recorded(recorded=await intake.vault.turned_away(tx, asker, attempts))
+
+
+def _asker(caller: Caller) -> Asker:
+    """The service that the token names. Raises `Problem` 403 for a service that the vault does not know."""
+    if caller.service not in PURPOSES:
+        raise Problem(
+            403,
+            "not-permitted",
+            "该服务不在密钥库所知的服务之列。",
+            "The vault knows no such service.",
+        )
+    return Asker(cast(ServiceName, caller.service), caller.departments)
+
+
+def _text(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode()
