@@ -89,6 +89,11 @@ class Casework:
             known |= await self._settle(tx, timed, until, moments)
         return known
 
+    async def begin(self, tx: Tx, touched: Touched, until: datetime) -> None:
+        """Asks for the proofs of a locked case of which nothing was said yet."""
+        moved = await self.evidence.advance(tx, [touched], until)
+        await alarms.save(tx, moved.moments)
+
     async def look(self, tx: Tx, case: Case, until: datetime) -> Known | None:
         """One locked case after `advance`, finished or not. None when its submission or item is unknown."""
         moved = (await self.advance(tx, [case], until)).get(case.subject)

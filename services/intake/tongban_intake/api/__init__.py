@@ -10,12 +10,16 @@ from tongban_intake.api import (
     drafts,
     guide,
     items,
+    ledger,
     pages,
+    proofs,
     receipts,
     remedies,
+    resources,
     session,
     status,
     uploads,
+    vault,
 )
 from tongban_intake.api.context import Intake
 
@@ -30,6 +34,11 @@ def make_app(intake: Intake) -> FastAPI:
     applications.add_submit_route(app)
     for part in (applications, remedies, drafts, receipts, items, session, status, guide, pages, case_forms, uploads):
         app.include_router(part.router)
+    app.include_router(proofs.router)
+    app.include_router(vault.router)
+    for module in (ledger, resources):
+        app.include_router(module.router)
+        app.include_router(module.page_router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake
     return app

@@ -1,5 +1,7 @@
 """Drafts: an application that is being filled in. Only its owner sees it; what it holds is sealed as a whole."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -7,28 +9,33 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 from tongban_catalog.clock import china_day
+from tongban_catalog.department import Department
 from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item, form_errors
+from tongban_runtime import alarms, facts, telemetry
 from tongban_runtime.auth import Caller, citizen
+from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.types import JsonObject, Language
 from uuid_utils.compat import uuid7
 
+from tongban_intake.api import proofs
 from tongban_intake.api.acting import described, stored
 from tongban_intake.api.applications import Begun, apply
-from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, read_body
+from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.domain import filing
-from tongban_intake.store import applications, drafts
-from tongban_intake.store.drafts import StoredDraft
+from tongban_intake.evidence.picture import Picture
+from tongban_intake.evidence.shown import OriginShown, origins
+from tongban_intake.store import applications, drafts, evidence
+from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
 
 router = APIRouter(prefix="/v1/drafts", tags=["drafts"])
 Citizen = Annotated[Caller, Depends(citizen)]
 
 _DRAFTS = 50
 """How many drafts one person may have."""
-_FIELD = "draft"
 
 
 class Draft(BaseModel):
@@ -43,6 +50,9 @@ class Draft(BaseModel):
     made_at: datetime
     changed_at: datetime
     errors: list[dict[str, str]] = Field(description="What would keep it from being submitted now, by field.")
+    origins: list[OriginShown] = Field(
+        default=[], description="Where every answer comes from, once the person agreed to have proofs fetched."
+    )
 
 
 class DraftSummary(BaseModel):
@@ -106,7 +116,9 @@ async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
     if row is None:
         raise _not_found()
     body = _opened(await intake.vault.open(intake.pool, draft), row)
-    return _shown(intake, row, body, await _item(intake, body.item))
+    item = await _item(intake, body.item)
+    seen = await _fetching(intake, intake.pool, draft)
+    return _shown(intake, row, body, item, seen, {} if seen is None else await intake.shelf.departments(intake.pool))
 
 
 @router.put(
@@ -119,22 +131,49 @@ async def change(request: Request, draft: UUID, caller: Citizen) -> Draft:
 
 
 async def replace_draft(intake: Intake, caller: Caller, draft: UUID, body: DraftRequest) -> Draft:
-    """Replaces what one's own draft holds. Raises `Problem` 404."""
+    """Replaces what one's own draft holds, and asks for the proofs that its answers make necessary.
+
+    Raises `Problem` 404, and 409 for another item once proofs are being fetched.
+    """
     item = await _item(intake, body.item)
     if await drafts.find(intake.pool, draft, caller.id) is None:
         raise _not_found()
-    keys = await intake.vault.open(intake.pool, draft)
-    row = await drafts.change(intake.pool, draft, caller.id, _seal(keys, draft, body), intake.clock.now())
-    if row is None:
-        raise _not_found()
-    return _shown(intake, row, body, item)
+    with telemetry.span("fetch", **{"tongban.subject": str(draft)}) as span:
+        async with intake.pool.acquire() as tx, tx.transaction():
+            await facts.lock(tx, [draft])
+            consent = (await evidence.consents(tx, [draft])).get(draft)
+            if consent is not None and consent.item.code != item.code:
+                raise _other_item()
+            keys = await intake.vault.open(tx, draft)
+            row = await drafts.change(tx, draft, caller.id, _seal(keys, draft, body), intake.clock.now())
+            if row is None:
+                raise _not_found()
+            if consent is None:
+                return _shown(intake, row, body, item)
+            await evidence.keep(tx, replace(consent, item=item.ref))
+            await proofs.advance(intake, tx, draft, telemetry.format_traceparent(span))
+            seen = await _fetching(intake, tx, draft)
+            return _shown(intake, row, body, item, seen, await intake.shelf.departments(tx))
 
 
 @router.delete("/{draft}", status_code=204, responses=described(401, 403, success=204))
 async def remove(request: Request, draft: UUID, caller: Citizen) -> Response:
-    """Deletes a draft; deleting it again changes nothing."""
-    await drafts.remove(intake_of(request).pool, draft, caller.id)
+    """Deletes a draft, and what was fetched for it with its key; deleting it again changes nothing."""
+    await discard_draft(intake_of(request), caller, draft)
     return Response(status_code=204)
+
+
+async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
+    """Deletes one's own draft, and everything that was fetched for it with its key."""
+    async with intake.pool.acquire() as tx, tx.transaction():
+        await facts.lock(tx, [draft])
+        if await applications.applicant_of(tx, draft) is not None:
+            return
+        if await drafts.find(tx, draft, caller.id) is None:
+            return
+        await drafts.remove(tx, draft, caller.id)
+        await evidence.forget(tx, draft)
+        await alarms.save(tx, {draft: (None, False)})
 
 
 @router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))
@@ -155,6 +194,12 @@ async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
         body = ApplicationRequest.model_validate(document)
     except ValidationError as error:
         raise invalid(error) from None
+    seen = await _fetching(intake, intake.pool, draft)
+    if seen is not None:
+        answers, errors = seen.filled()
+        if errors:
+            raise invalid_answers(errors)
+        body = body.model_copy(update={"answers": answers})
     answer = await apply(intake, caller, key, body, document, Begun(draft, keys))
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
@@ -175,25 +220,41 @@ async def _item(intake: Intake, code: str) -> Item:
 
 
 def _seal(keys: CaseKeys, draft: UUID, body: DraftRequest) -> str:
-    return keys.seal(draft, _FIELD, body.model_dump_json())
+    return keys.seal(draft, DRAFT_FIELD, body.model_dump_json())
 
 
 def _opened(keys: CaseKeys, row: StoredDraft) -> DraftRequest:
-    return DraftRequest.model_validate_json(keys.open(_FIELD, row.sealed))
+    return DraftRequest.model_validate_json(keys.open(DRAFT_FIELD, row.sealed))
 
 
-def _shown(intake: Intake, row: StoredDraft, body: DraftRequest, item: Item) -> Draft:
+async def _fetching(intake: Intake, tx: Tx | Pool, draft: UUID) -> Picture | None:
+    """The draft with its proofs; None while the person did not agree to have them fetched."""
+    if not await evidence.consents(tx, [draft]):
+        return None
+    return await proofs.picture_of(intake, tx, draft)
+
+
+def _shown(
+    intake: Intake,
+    row: StoredDraft,
+    body: DraftRequest,
+    item: Item,
+    seen: Picture | None = None,
+    bodies: Mapping[str, Department] | None = None,
+) -> Draft:
     return Draft(
         draft=row.id,
         **body.model_dump(),
         made_at=row.made_at,
         changed_at=row.changed_at,
-        errors=[dict(error) for error in _errors(intake, body, item)],
+        errors=[dict(error) for error in _errors(intake, body, item, seen)],
+        origins=[] if seen is None else origins(seen, bodies or {}),
     )
 
 
-def _errors(intake: Intake, body: DraftRequest, item: Item) -> list[FieldError]:
-    errors = form_errors(item, body.answers) + filing.material_errors(item, body.materials)
+def _errors(intake: Intake, body: DraftRequest, item: Item, seen: Picture | None) -> list[FieldError]:
+    answers = form_errors(item, body.answers) if seen is None else seen.filled()[1]
+    errors = answers + filing.material_errors(item, body.materials)
     if body.region is None:
         zh, en = "请填写 region（行政区划代码）。", "region is missing: add the code of the receiving place."
         errors.insert(0, FieldError(field="region", message_zh=zh, message_en=en))
@@ -201,6 +262,15 @@ def _errors(intake: Intake, body: DraftRequest, item: Item) -> list[FieldError]:
         zh, en = "本事项目前不受理新的申请。", "The item takes no new applications at present."
         errors.insert(0, FieldError(field="item", message_zh=zh, message_en=en))
     return errors
+
+
+def _other_item() -> Problem:
+    return Problem(
+        409,
+        "item-fixed",
+        "已经为这份草稿获取证明，不能改办其他事项；请另起一份草稿。",
+        "Proofs were fetched for this draft: it cannot become one for another item. Begin another draft.",
+    )
 
 
 def _not_found() -> Problem:

@@ -24,7 +24,7 @@ from tongban_intake.evidence import asking
 from tongban_intake.evidence.answers import Answered, Fetched, answered, filled, typed
 from tongban_intake.evidence.identity import IDENTITY_FIELD, identity_of
 from tongban_intake.store import drafts
-from tongban_intake.store.drafts import DRAFT_FIELD
+from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
 from tongban_intake.store.evidence import Consent
 from tongban_intake.vault import Vault
 
@@ -129,6 +129,12 @@ def picture(
     return Picture(case, item, own, sealed or {}, facts, known, told, consent, keys, asks, runs, traceparent, cause)
 
 
+def draft_body(keys: CaseKeys, row: StoredDraft) -> JsonObject:
+    """What a draft holds: its ``item``, its ``answers`` and the rest. Raises `SealBrokenError`."""
+    body: JsonObject = msgspec.json.decode(keys.open(DRAFT_FIELD, row.sealed))
+    return body
+
+
 async def pictures(
     tx: Tx | Pool,
     shelf: Shelf,
@@ -161,7 +167,7 @@ async def pictures(
             own, sealed = history.answers.plain, history.answers.sealed
             runs = history.ending() is None
         elif (row := begun.get(one.case)) is not None and key is not None:
-            own = msgspec.json.decode(key.open(DRAFT_FIELD, row.sealed))["answers"]
+            own = draft_body(key, row)["answers"]
         else:
             asks = False
         found[one.case] = picture(

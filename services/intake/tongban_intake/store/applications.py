@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tongban_runtime.database import Tx
+from tongban_runtime.database import Pool, Tx
+from tongban_schemas.types import ItemRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,9 @@ async def applicant_of(tx: Tx, application: UUID) -> UUID | None:
     """Who applied, or None when there is no such application."""
     found: UUID | None = await tx.fetchval("SELECT applicant FROM application WHERE id = $1", application)
     return found
+
+
+async def item_of(tx: Tx | Pool, application: UUID) -> ItemRef | None:
+    """The item that was applied for, or None when there is no such application."""
+    row = await tx.fetchrow("SELECT item_code, item_version FROM application WHERE id = $1", application)
+    return None if row is None else ItemRef(code=row["item_code"], version=row["item_version"])
