@@ -1,4 +1,4 @@
-"""``python -m tongban_catalog check|diff|publish|impact|export|list|show``: the catalogue from the command line."""
+"""``python -m tongban_catalog check|diff|publish|impact|export|figures|list|show``: the catalogue from the command line."""
 
 import argparse
 import asyncio
@@ -14,6 +14,7 @@ from tongban_schemas.types import JsonObject
 
 from tongban_catalog.check import check_catalog
 from tongban_catalog.difference import diff
+from tongban_catalog.figures import figures, figures_of, table
 from tongban_catalog.graph import mermaid
 from tongban_catalog.impact import impact, published_versions
 from tongban_catalog.item import Item
@@ -53,7 +54,10 @@ def _check(chosen: argparse.Namespace) -> int:
         _complain(f"{len(problems)} 个问题 / problems: nothing was published")
         return _FAILED
     catalog = load_catalog(chosen.root)
-    _say(f"检查通过 / all right: {len(catalog.items)} 个事项 items, {len(catalog.departments)} 个部门 departments")
+    _say(
+        f"检查通过 / all right: {len(catalog.items)} 个事项 items, {len(catalog.departments)} 个部门 departments, "
+        f"{len(catalog.resources)} 项信息资源 resources"
+    )
     return 0
 
 
@@ -127,10 +131,21 @@ def _older(catalog: Catalog, new: Item, old: str | None) -> JsonObject:
 def _export(chosen: argparse.Namespace) -> int:
     catalog = load_catalog(chosen.root)
     if chosen.item is None:
-        document = cpsv_of_all(catalog.items.values(), catalog.departments)
+        document = cpsv_of_all(catalog.items.values(), catalog.departments, catalog.resources)
     else:
-        document = cpsv(_item(catalog, chosen.item), catalog.departments)
+        document = cpsv(_item(catalog, chosen.item), catalog.departments, catalog.resources)
     _say(json.dumps(document, ensure_ascii=False, indent=2))
+    return 0
+
+
+def _figures(chosen: argparse.Namespace) -> int:
+    catalog = load_catalog(chosen.root)
+    found = figures(catalog.items) if chosen.item is None else [figures_of(chosen.item, _item(catalog, chosen.item))]
+    if chosen.as_json:
+        _say(json.dumps([one.as_json() for one in found], ensure_ascii=False, indent=2))
+    else:
+        for line in table(found):
+            _say(line)
     return 0
 
 
@@ -182,7 +197,7 @@ def _on_kafka(work: Callable[[str, str], Coroutine[Any, Any, _T]]) -> _T:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tongban_catalog", description="事项目录 / the service catalogue")
-    folder = "目录:departments.yaml、standards/、implementations/ / folder of the catalogue's files"
+    folder = "目录:departments.yaml、resources/、standards/、implementations/ / folder of the catalogue's files"
     parser.add_argument("--root", type=Path, default=PACKAGED, help=folder)
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -207,6 +222,11 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "导出 / export as CPSV-AP linked data")
     export.add_argument("--jsonld", action="store_true", required=True, help="JSON-LD")
     export.add_argument("item", nargs="?", help=f"缺省为全部 / all unless named: {named}")
+    counted = command(
+        "figures", _figures, "每个事项填写与获取的数量 / how much each item asks, and how much is fetched"
+    )
+    counted.add_argument("item", nargs="?", help=f"缺省为全部 / all unless named: {named}")
+    counted.add_argument("--json", action="store_true", dest="as_json", help="JSON")
     command("list", _list, "列出事项 / list the items")
     show = command("show", _show, "显示一个事项 / show one item")
     show.add_argument("item", help=named)

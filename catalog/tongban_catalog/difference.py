@@ -96,26 +96,39 @@ def _keyed(old: Mapping[str, Any], new: Mapping[str, Any], place: tuple[str, ...
 
 def _lists(old: list[Any], new: list[Any], place: tuple[str, ...]) -> Iterator[Change]:
     key = next((name for name in _KEYED if all(isinstance(one, Mapping) and name in one for one in (*old, *new))), None)
-    if key is None:
-        texts_old, texts_new = {shown(one, ""): one for one in old}, {shown(one, ""): one for one in new}
-    else:
-        texts_old, texts_new = {str(one[key]): one for one in old}, {str(one[key]): one for one in new}
+    texts_old, texts_new = _named(old, key), _named(new, key)
+    eases = place[-1:] == ("sources",)
     if texts_old.keys() == texts_new.keys() and list(texts_old) != list(texts_new) and texts_old == texts_new:
         yield Change("changed", ".".join(place), list(texts_old), list(texts_new))
     for name, one in texts_old.items():
         here = (*place, name) if key is not None else place
         if name not in texts_new:
-            yield Change("removed", ".".join(here), one, None)
+            yield Change("harder" if eases else "removed", ".".join(here), one, None)
         elif key is not None:
             yield from _walk(one, texts_new[name], here)
     for name, one in texts_new.items():
         if name not in texts_old:
-            yield Change("added", ".".join((*place, name) if key is not None else place), None, one)
+            here = (*place, name) if key is not None else place
+            yield Change("eased" if eases else "added", ".".join(here), None, one)
+
+
+def _named(parts: list[Any], key: str | None) -> dict[str, Any]:
+    """The parts of a list by name: a source's has its resource in it, and what has the name of another has a number."""
+    found: dict[str, Any] = {}
+    for one in parts:
+        name = shown(one, "") if key is None else str(one[key])
+        if key == "material" and "resource" in one:
+            name = f"{name} <- {one['resource']}"
+        number = 2
+        while key is not None and name in found:
+            name, number = f"{name.partition(' #')[0]} #{number}", number + 1
+        found[name] = one
+    return found
 
 
 def _absent(name: str, value: Any, kind: Literal["added", "removed"]) -> Kind:
-    """``required`` may be left out where it is true, and a time to bring a material makes things easier."""
-    if name == "tolerable":
+    """``required`` may be left out where it is true; a time to bring a material, or its source, makes things easier."""
+    if name in ("tolerable", "sources"):
         return "eased" if kind == "added" else "harder"
     if name == "required" and isinstance(value, bool):
         return "changed" if value else "eased" if kind == "added" else "harder"

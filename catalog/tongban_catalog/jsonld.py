@@ -11,13 +11,15 @@ from tongban_schemas.types import JsonObject, Limit
 
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
-from tongban_catalog.item import Basis, Item, Material, Step
+from tongban_catalog.item import Basis, Item, Material, Source, Step
+from tongban_catalog.resource import Resource
 
 MEDIA_TYPE: Final = "application/ld+json"
 
 CONTEXT: Final[JsonObject] = {
     "cpsv": "http://purl.org/vocab/cpsv#",
     "cv": "http://data.europa.eu/m8g/",
+    "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
     "eli": "http://data.europa.eu/eli/ontology#",
     "locn": "http://www.w3.org/ns/locn#",
@@ -44,14 +46,21 @@ _AUDIENCES: Final = {
 """服务对象, GB/T 39046 A.4."""
 
 
-def cpsv(item: Item, departments: Mapping[str, Department]) -> JsonObject:
-    """The item as a JSON-LD document. ``departments``: as registered; one that is not there appears by its id alone."""
-    return {"@context": CONTEXT, "@graph": list(_graph(item, departments))}
+def cpsv(
+    item: Item, departments: Mapping[str, Department], resources: Mapping[str, Resource] | None = None
+) -> JsonObject:
+    """The item as a JSON-LD document.
+
+    ``departments`` and ``resources``: as registered and published; one that is not there appears by its id alone.
+    """
+    return {"@context": CONTEXT, "@graph": list(_graph(item, departments, resources or {}))}
 
 
-def cpsv_of_all(items: Iterable[Item], departments: Mapping[str, Department]) -> JsonObject:
+def cpsv_of_all(
+    items: Iterable[Item], departments: Mapping[str, Department], resources: Mapping[str, Resource] | None = None
+) -> JsonObject:
     """A whole catalogue as one JSON-LD document; what several items share stands in it once."""
-    nodes = {node["@id"]: node for item in items for node in _graph(item, departments)}
+    nodes = {node["@id"]: node for item in items for node in _graph(item, departments, resources or {})}
     return {"@context": CONTEXT, "@graph": list(nodes.values())}
 
 
@@ -59,17 +68,19 @@ def item_uri(item: Item) -> str:
     return f"urn:tongban:item:{item.code}:{item.version}"
 
 
-def _graph(item: Item, departments: Mapping[str, Department]) -> list[JsonObject]:
+def _graph(item: Item, departments: Mapping[str, Department], resources: Mapping[str, Resource]) -> list[JsonObject]:
     uri = item_uri(item)
     bodies = sorted(
         {one for choice in item.departments.values() for one in choice.departments}
         | item.deciding_departments
         | item.certificate.issuers
+        | {resources[one.resource].provider for one in item.sources if one.resource in resources}
     )
     rules = [_rule(uri, step) for step in item.steps]
     laws = {node["@id"]: node for step in item.steps for node in map(_law, _lawful(step.basis))}
     laws |= {node["@id"]: node for material in item.materials for node in map(_law, _lawful(material.basis))}
-    evidence = [node for material in item.materials for node in _evidence(uri, material)]
+    evidence = [node for material in item.materials for node in _evidence(uri, material, item.sources)]
+    datasets = {one.resource: _dataset(one.resource, resources.get(one.resource)) for one in item.sources}
     contacts = [
         _node(
             f"{uri}:contact:{number}",
@@ -134,7 +145,7 @@ def _graph(item: Item, departments: Mapping[str, Department]) -> list[JsonObject
     organisations = [_organisation(body, departments.get(body), place["@id"]) for body in bodies]
     places = [place, *_places(bodies, departments, place["@id"])]
     return [
-        *(service, *organisations, *participations, *rules, *laws.values(), *evidence, output),
+        *(service, *organisations, *participations, *rules, *laws.values(), *evidence, *datasets.values(), output),
         *(*costs, *channels, *addresses, *contacts, *audiences, *places),
     ]
 
@@ -165,7 +176,7 @@ def _rule(uri: str, step: Step) -> JsonObject:
     )
 
 
-def _evidence(uri: str, material: Material) -> list[JsonObject]:
+def _evidence(uri: str, material: Material, sources: Iterable[Source]) -> list[JsonObject]:
     evidence = _node(
         f"{uri}:evidence:{material.id}",
         "cv:Evidence",
@@ -178,6 +189,7 @@ def _evidence(uri: str, material: Material) -> list[JsonObject]:
                     f"Issued by: {material.issuer.en}. How to get it: {'; '.join(way.en for way in material.obtain)}",
                 )
             ),
+            "dct:source": [_ref(_dataset_uri(one.resource)) for one in sources if one.material == material.id],
         },
     )
     if not material.required:
@@ -198,6 +210,29 @@ def _evidence(uri: str, material: Material) -> list[JsonObject]:
         },
     )
     return [{**evidence, "cv:supportsRequirement": [_ref(requirement["@id"])]}, requirement]
+
+
+def _dataset_uri(resource: str) -> str:
+    return f"urn:tongban:resource:{resource}"
+
+
+def _dataset(name: str, resource: Resource | None) -> JsonObject:
+    if resource is None:
+        return _node(
+            _dataset_uri(name), "dcat:Dataset", {"dct:identifier": name, "dct:title": _words(Text(name, name))}
+        )
+    return _node(
+        _dataset_uri(name),
+        "dcat:Dataset",
+        {
+            "dct:identifier": resource.code,
+            "dct:title": _words(resource.name),
+            "dct:description": _words(resource.summary),
+            "dct:publisher": _ref(_body_uri(resource.provider)),
+            "dct:accrualPeriodicity": _words(resource.update),
+            "dct:issued": {"@type": "xsd:date", "@value": resource.published_on.isoformat()},
+        },
+    )
 
 
 def _law(basis: Basis) -> JsonObject:

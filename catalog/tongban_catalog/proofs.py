@@ -1,7 +1,7 @@
 """Where every proof of a case stands: a pure function of the set of facts, shared by all who look at a case.
 
 It reads payloads by the names of their attributes, so the pydantic events and the lean bodies of the status view both do.
-An answer counts only when it comes from the source that was asked.
+An answer counts only when it comes from the source that was asked, and of it only what was asked.
 """
 
 from collections.abc import Iterable, Mapping
@@ -59,10 +59,11 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One proof of a case. Event ids are texts; ``request`` is None for a substitution, and for an upload by itself.
+    """One proof of a case. Event ids are texts; ``request`` is None for a substitution.
 
     ``values`` and ``sealed`` hold what the source gave last, corrections laid over it. ``because`` is the event after which
-    an upload is allowed. ``fact`` is the event that a decision rests on when it uses the proof.
+    an upload is allowed. ``fact`` is the event that a decision rests on when it uses the proof. ``overdue``: whoever has to
+    answer now is late.
     """
 
     material: str
@@ -110,56 +111,87 @@ class Proof:
 
 def proofs(facts: Iterable[Fact]) -> dict[str, Proof]:
     """Every proof of one case, by material, in the order of the names. The order and number of the facts do not matter."""
-    ordered = sorted(
-        {str(fact.id): fact for fact in facts if _is_evidence(fact)}.values(),
-        key=lambda fact: (_RANK[fact.data.TYPE], fact.time, str(fact.id)),
-    )
+    known = {str(fact.id): fact for fact in facts if _is_evidence(fact) and _by_right(fact)}
+    ordered = sorted(known.values(), key=_order)
     requests = {str(fact.id): fact for fact in ordered if fact.data.TYPE == EvidenceRequested.TYPE}
+    closed = _Closed(
+        failures=frozenset(
+            str(fact.id)
+            for fact in ordered
+            if _is_failure(fact) and _answers(fact, requests.get(str(fact.data.request)))
+        ),
+        disputes=frozenset(
+            str(fact.data.dispute)
+            for fact in ordered
+            if fact.data.TYPE == EvidenceDisputeAnswered.TYPE and _answers(fact, requests.get(str(fact.data.request)))
+        ),
+    )
     newest: dict[str, Proof] = {}
-    for fact in requests.values():
+    for fact in sorted(requests.values(), key=lambda one: (one.data.attempt, one.time, str(one.id))):
         data = fact.data
-        before = newest.get(data.material)
-        if before is None or before.requested_at is None or (data.attempt, fact.time) > _attempt(before, requests):
-            newest[data.material] = Proof(
-                data.material,
-                "waiting",
-                fact.time,
-                request=str(fact.id),
-                requested_at=fact.time,
-                resource=data.resource,
-                provider=data.provider,
-                asked_by=data.asked_by,
-                expires=data.expires,
-            )
+        newest[data.material] = Proof(
+            data.material,
+            "waiting",
+            fact.time,
+            request=str(fact.id),
+            requested_at=fact.time,
+            resource=data.resource,
+            provider=data.provider,
+            asked_by=data.asked_by,
+            expires=data.expires,
+        )
     for fact in ordered:
         if fact.data.TYPE == EvidenceRequested.TYPE:
             continue
         material = fact.data.material
-        known = newest.get(material)
-        changed = _told(known, fact)
+        changed = _told(newest.get(material), fact, requests, closed)
         if changed is not None:
             newest[material] = changed
     return {name: newest[name] for name in sorted(newest)}
 
 
-def _attempt(proof: Proof, requests: Mapping[str, Fact]) -> tuple[int, datetime]:
-    fact = requests[proof.request or ""]
-    return fact.data.attempt, fact.time
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """Event ids: the failures on record, after which an upload counts, and the disputes that were answered."""
+
+    failures: frozenset[str]
+    disputes: frozenset[str]
 
 
 def _is_evidence(fact: Fact) -> bool:
     return getattr(fact.data, "TYPE", None) in _RANK
 
 
-def _speaks(proof: Proof, fact: Fact) -> bool:
-    """Whether a fact answers the proof's request and comes from the source that was asked."""
+def _by_right(fact: Fact) -> bool:
+    """Whether a fact comes from where its kind comes from; of a source's answer, `_answers` tells the rest."""
     data = fact.data
-    return str(data.request) == proof.request and (
-        data.department == proof.provider and fact.source in (f"/certificates/{proof.provider}", "/intake")
+    if data.TYPE in _OF_INTAKE:
+        return fact.source == _INTAKE
+    if data.TYPE in (EvidenceChecked.TYPE, EvidenceObjected.TYPE):
+        return fact.source in (f"/approvals/{data.department}", _INTAKE)
+    if data.TYPE == EvidenceFailed.TYPE and fact.source == _INTAKE:
+        return True
+    return fact.source == f"/certificates/{data.department}"
+
+
+def _answers(fact: Fact, request: Fact | None) -> bool:
+    """Whether a fact answers a request for its material in the name of the source that was asked."""
+    data = fact.data
+    return (
+        request is not None
+        and data.department == request.data.provider
+        and (data.material, data.resource) == (request.data.material, request.data.resource)
     )
 
 
-def _told(proof: Proof | None, fact: Fact) -> Proof | None:
+def _is_failure(fact: Fact) -> bool:
+    kind = fact.data.TYPE
+    return kind in (EvidenceNotRecorded.TYPE, EvidenceRefused.TYPE) or (
+        kind == EvidenceFailed.TYPE and bool(fact.data.final)
+    )
+
+
+def _told(proof: Proof | None, fact: Fact, requests: Mapping[str, Fact], closed: _Closed) -> Proof | None:
     """The proof after one more fact, in order of rank and time; None when the fact changes nothing."""
     data, name = fact.data, str(fact.id)
     kind = data.TYPE
@@ -169,22 +201,24 @@ def _told(proof: Proof | None, fact: Fact) -> Proof | None:
     if proof is None or proof.state == "substituted":
         return None
     if kind == EvidenceUploaded.TYPE:
-        if proof.state == "provided":
+        if proof.state == "provided" or str(data.because) not in closed.failures:
             return None
         return replace(proof, state="uploaded", at=fact.time, grade=data.grade, fact=name, uploaded=name)
     if kind == EvidenceChecked.TYPE:
-        return replace(proof, grade=data.grade, fact=name) if str(data.uploaded) == proof.uploaded else None
+        return replace(proof, grade="B", fact=name) if str(data.uploaded) == proof.uploaded else None
     if kind == EvidenceObjected.TYPE:
         hit = str(data.request) == proof.request and str(data.refusal) == proof.refusal
-        return replace(proof, state="objected", at=fact.time, because=None) if hit else None
+        return replace(proof, state="objected", at=fact.time, because=None, overdue=False) if hit else None
     if kind == EvidenceDisputed.TYPE:
-        return replace(proof, disputed=name) if str(data.provided) == proof.provided else None
-    if not _speaks(proof, fact):
+        open_still = str(data.provided) == proof.provided and name not in closed.disputes
+        return replace(proof, disputed=name) if open_still else None
+    request = requests.get(str(data.request))
+    if request is None or str(request.id) != proof.request or not _answers(fact, request):
         return None
-    return _answered(proof, fact, name)
+    return _answered(proof, fact, name, frozenset(request.data.fields))
 
 
-def _answered(proof: Proof, fact: Fact, name: str) -> Proof | None:
+def _answered(proof: Proof, fact: Fact, name: str, asked: frozenset[str]) -> Proof | None:
     data = fact.data
     kind = data.TYPE
     if kind == EvidenceProvided.TYPE:
@@ -197,12 +231,13 @@ def _answered(proof: Proof, fact: Fact, name: str) -> Proof | None:
             grade=data.grade,
             fact=name,
             provided=name,
-            values=dict(data.values),
-            sealed=dict(data.sealed),
+            values=_only(data.values, asked),
+            sealed=_only(data.sealed, asked),
             recorded_at=data.recorded_at,
             valid_until=data.valid_until,
             because=None,
             reason=None,
+            overdue=False,
         )
     if kind == EvidenceCorrected.TYPE:
         if str(data.provided) != proof.provided:
@@ -210,19 +245,15 @@ def _answered(proof: Proof, fact: Fact, name: str) -> Proof | None:
         told = Correction(name, fact.time, tuple(data.changed), data.withdrawn)
         return replace(
             proof,
-            values={**proof.values, **data.values},
-            sealed={**proof.sealed, **data.sealed},
+            values={**proof.values, **_only(data.values, asked)},
+            sealed={**proof.sealed, **_only(data.sealed, asked)},
             recorded_at=data.recorded_at,
             corrections=(*proof.corrections, told),
         )
-    if kind == EvidenceDisputeAnswered.TYPE:
-        return replace(proof, disputed=None) if str(data.dispute) == proof.disputed else None
-    if proof.state == "provided":
-        return None
     if kind == EvidenceOverdue.TYPE:
         return replace(proof, overdue=True)
     if kind == EvidenceNotRecorded.TYPE:
-        return replace(proof, state="not-recorded", at=fact.time, because=name)
+        return replace(proof, state="not-recorded", at=fact.time, because=name, reason=None, overdue=False)
     if kind == EvidenceRefused.TYPE:
         return replace(
             proof,
@@ -232,13 +263,46 @@ def _answered(proof: Proof, fact: Fact, name: str) -> Proof | None:
             reason=data.ground,
             refusal=name,
             refused_at_stage=data.stage,
+            overdue=False,
         )
-    assert kind == EvidenceFailed.TYPE
-    if not data.final:
-        return replace(proof, state="retrying", reason=data.reason) if proof.state == "waiting" else None
-    return replace(proof, state="failed", at=fact.time, because=name, reason=data.reason)
+    if kind == EvidenceFailed.TYPE and data.final:
+        return replace(proof, state="failed", at=fact.time, because=name, reason=data.reason, overdue=False)
+    if kind == EvidenceFailed.TYPE:
+        return replace(proof, state="retrying", reason=data.reason)
+    return None
 
 
+def _only(values: Mapping[str, Any], asked: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in asked}
+
+
+def _order(fact: Fact) -> tuple[int, int, datetime, datetime, str]:
+    """Causes before what follows from them, whatever clocks say; of corrections the register's own order."""
+    data = fact.data
+    kind = data.TYPE
+    turn = _TURN.get(kind, 0)
+    if kind in _STAGED:
+        turn += _STAGES[data.stage] * len(_STAGED)
+    elif kind == EvidenceFailed.TYPE and data.final:
+        turn = _FAILED_FOR_GOOD
+    changed = data.recorded_at if kind == EvidenceCorrected.TYPE else fact.time
+    return _RANK[kind], turn, changed, fact.time, str(fact.id)
+
+
+_INTAKE = "/intake"
+_OF_INTAKE = frozenset({EvidenceRequested.TYPE, EvidenceDisputed.TYPE, EvidenceSubstituted.TYPE, EvidenceUploaded.TYPE})
+_STAGES: Mapping[str, int] = {"answer": 0, "negotiation": 1, "mediation": 2}
+_STAGED = frozenset({EvidenceObjected.TYPE, EvidenceOverdue.TYPE, EvidenceRefused.TYPE})
+_TURN: Mapping[str, int] = {
+    EvidenceFailed.TYPE: 0,
+    EvidenceObjected.TYPE: 1,
+    EvidenceOverdue.TYPE: 2,
+    EvidenceRefused.TYPE: 3,
+    EvidenceNotRecorded.TYPE: 10,
+    EvidenceProvided.TYPE: 12,
+}
+"""Whose turn it is: a source that is down for a while, at each stage the objection, the delay and the refusal; then the ends."""
+_FAILED_FOR_GOOD = 11
 _RANK: Mapping[str, int] = {
     EvidenceRequested.TYPE: 0,
     EvidenceFailed.TYPE: 1,
@@ -254,5 +318,4 @@ _RANK: Mapping[str, int] = {
     EvidenceDisputeAnswered.TYPE: 6,
     EvidenceSubstituted.TYPE: 7,
 }
-"""Causes before what follows from them, whatever clocks say."""
 EVIDENCE_TYPES: frozenset[str] = frozenset(_RANK)
