@@ -30,7 +30,7 @@ from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring, case_keys
 from tongban_schemas.envelope import Event, EventData, decode_data, event_id
 from tongban_schemas.events import EVENTS
-from tongban_schemas.events.catalog import CalendarPublished, DepartmentRegistered, ItemPublished, ResourcePublished
+from tongban_schemas.events.catalog import ItemPublished, ResourcePublished
 from tongban_schemas.events.evidence import (
     EvidenceDisputed,
     EvidenceObjected,
@@ -123,17 +123,17 @@ FIELDS = {one["material"]: one["fields"] for one in ITEM.definition["sources"]}
 RESOURCE_OF = {one["material"]: one["resource"] for one in ITEM.definition["sources"]}
 
 
-_PACKAGED = (DepartmentRegistered.TYPE, CalendarPublished.TYPE)
+_PACKAGED = {*(f"department:{one}" for one in PROVIDERS.values()), "calendar:000000:2026"}
 
 
 def catalogue() -> list[Event]:
-    """Departments and calendars of the packaged catalogue, these resources and items."""
+    """What these resources and items need of the packaged catalogue, and they themselves."""
     own: list[EventData] = [ItemPublished(item=one.ref, definition=one.definition) for one in (ITEM, WITHOUT_SOURCES)]
     own += [ResourcePublished(resource=one["id"], provider=one["provider"], definition=one) for one in RESOURCES]
     names = [f"item:{one.code}:{one.version}" for one in (ITEM.ref, WITHOUT_SOURCES.ref)]
     names += [f"resource:{one['id']}" for one in RESOURCES]
     fresh = [cases.fact(name, data, 0, "/catalog") for name, data in zip(names, own, strict=True)]
-    packaged = [one for one in catalog_events(cases.CATALOG, cases.START) if one.type in _PACKAGED]
+    packaged = [one for one in catalog_events(cases.CATALOG, cases.START) if one.subject in _PACKAGED]
     return [*packaged, *fresh]
 
 

@@ -5,10 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tongban_certificates.registers.register import Row
+from tongban_certificates.sharing.answerer import Answerer
 from tongban_runtime import facts
+from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import VaultUnavailableError
 from tongban_runtime.testing.injection import ARRIVALS, Arrival
-from tongban_runtime.testing.keys import TestKeyring
+from tongban_runtime.testing.keys import TestKeyring, case_keys
 from tongban_schemas.events.access import AccessRule
 from tongban_schemas.events.certificates import CertificateIssued, CertificateRevoked
 from tongban_schemas.events.evidence import (
@@ -166,8 +169,9 @@ async def test_other_departments_requests_are_left_alone(pool: Any) -> None:
 
 
 async def test_lookups_that_cannot_be_read_have_no_holder(world: World) -> None:
-    foreign = asked("other").data.model_dump()["lookup"]  # type: ignore[union-attr]
-    answers = await world.ask(asked("a", lookup=foreign), asked("b", lookup={}))
+    one = asked("a")
+    unreadable = {"holder": case_keys(one.subject).seal(one.id, lookup_field("other"), sources.PARENT)}
+    answers = await world.ask(asked("a", lookup=unreadable), asked("b", lookup={}))
     assert [(one.data.reason, one.data.final) for one in answers if isinstance(one.data, EvidenceFailed)] == [
         ("no-holder", True),
         ("no-holder", True),
@@ -277,7 +281,7 @@ async def test_arrival_of_requests_changes_no_answer(world: World, arrival: Arri
 
 async def test_two_answerers_answer_every_request_once(world: World) -> None:
     await world.hear(*(asked(f"case-{index}") for index in range(40)))
-    other = sources.Answerer(world.sharing, sources.Heartbeat("answerer"), batch=7)
+    other = Answerer(world.sharing, Heartbeat("answerer"), batch=7)
     while sum(await asyncio.gather(world.answerer.round(), other.round())):
         pass
     assert len(await world.told()) == 40
@@ -306,7 +310,7 @@ async def test_a_change_that_is_being_made_is_waited_for_so_no_receiver_misses_i
     async with world.pool.acquire() as tx:
         change = tx.transaction()
         await change.start()
-        row = sources.Row(sources.PARENT, sources.permit("示例路2号"))
+        row = Row(sources.PARENT, sources.permit("示例路2号"))
         await world.registers.put(tx, sources.PERMIT, [row], world.clock.now())
         answering = asyncio.create_task(world.answerer.round())
         await asyncio.sleep(0.2)
