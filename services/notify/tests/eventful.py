@@ -32,7 +32,16 @@ from tongban_schemas.events.approvals import (
     refusal_field,
 )
 from tongban_schemas.events.certificates import CertificateDeliveryOverdue, CertificateRevoked
-from tongban_schemas.types import Limit
+from tongban_schemas.events.evidence import (
+    EvidenceCorrected,
+    EvidenceDisputeAnswered,
+    EvidenceFailed,
+    EvidenceNotRecorded,
+    EvidenceRefused,
+    EvidenceRequested,
+    evidence_text_field,
+)
+from tongban_schemas.types import JsonObject, Limit
 
 from .history import ITEM, MORNING, Seal, fact, whole_case
 
@@ -41,6 +50,19 @@ OTHER = UUID(int=0xF2)
 _KIND = "11990000000000019A001"
 _LAND, _BODY = "LAND1", "natural-resources"
 Told = EventData | Callable[[Seal], EventData]
+
+
+def _asked() -> EvidenceRequested:
+    return EvidenceRequested(
+        material="site-plan",
+        resource="site-plans",
+        provider="housing",
+        item=ITEM,
+        asked_by=_BODY,
+        basis="示例办法第一条",
+        fields=["owner", "area"],
+        expires=MORNING,
+    )
 
 
 def every_news(subject: str) -> list[Event]:
@@ -121,12 +143,34 @@ def every_news(subject: str) -> list[Event]:
         CertificateRevoked(number="1.2.156.3005.2.1", issuer=issuer, cause="annulled", because=OTHER),
         CertificateDeliveryOverdue(item=ITEM, kind=_KIND, issuer=issuer, due=MORNING),
     ]
+    request = fact(subject, "/intake", 90, _asked(), 90)
+    of_request: JsonObject = {
+        "request": request.id,
+        "resource": "site-plans",
+        "material": "site-plan",
+        "department": "housing",
+    }
+    text = evidence_text_field("site-plan")
+    sources: list[Told] = [
+        EvidenceFailed(**of_request, reason="source-unreachable", final=False),
+        EvidenceFailed(**of_request, reason="source-unreachable", final=True),
+        EvidenceNotRecorded(**of_request),
+        lambda seal: EvidenceRefused(
+            **of_request, ground="not-held", basis="Example Rules, art. 1", reason=seal(text, "因为evidence-refused")
+        ),
+        EvidenceCorrected(**of_request, provided=OTHER, cause="source", changed=["owner", "area"], recorded_at=MORNING),
+        lambda seal: EvidenceDisputeAnswered(
+            **of_request, dispute=OTHER, outcome="upheld", text=seal(text, "因为dispute-answered")
+        ),
+    ]
     told = [
         *(("/intake", data) for data in intake),
         *((f"/approvals/{_BODY}", data) for data in approvals),
         *((f"/certificates/{issuer}", data) for data in certificates),
+        *(("/certificates/housing", data) for data in sources),
     ]
     return [
         *whole_case(subject),
+        request,
         *(fact(subject, source, 10 + number, data, 100 + number) for number, (source, data) in enumerate(told)),
     ]

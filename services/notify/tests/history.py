@@ -15,7 +15,7 @@ from tongban_schemas.events.approvals import (
     correction_field,
     refusal_field,
 )
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished, ResourcePublished
 from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.types import ItemRef, JsonObject, Language
 
@@ -79,6 +79,24 @@ DEFINITION: JsonObject = {
         "issuer": "administrative-approval",
         "name": {"zh": "建筑工程施工许可证", "en": "Construction permit"},
     },
+}
+RESOURCE: JsonObject = {
+    "id": "site-plans",
+    "code": "301001001/1",
+    "name": {"zh": "选址图信息", "en": "Site plans"},
+    "summary": {"zh": "测绘成果", "en": "Surveys"},
+    "provider": "housing",
+    "category": "301001001",
+    "format": {"zh": "数据库", "en": "Database"},
+    "fields": [
+        {"id": "owner", "name": {"zh": "权利人", "en": "Owner"}, "type": "string", "personal": True},
+        {"id": "area", "name": {"zh": "面积", "en": "Area"}, "type": "integer", "personal": False},
+    ],
+    "holder": "citizen",
+    "sharing": {"kind": "unconditional", "mode": {"zh": "接口", "en": "Interface"}},
+    "open": "none",
+    "update": {"zh": "实时", "en": "At once"},
+    "published_on": "2026-01-01",
 }
 _NAMES = {
     "natural-resources": ("自然资源局", "Natural Resources Bureau"),
@@ -164,7 +182,8 @@ def catalog() -> list[Event]:
     for department, (zh, en) in _NAMES.items():
         data = DepartmentRegistered(department=department, uscc="11990000000000019A", name_zh=zh, name_en=en)
         events.append(_entry(f"department:{department}", data))
-    return events
+    resource = ResourcePublished(resource="site-plans", provider="housing", definition=RESOURCE)
+    return [*events, _entry("resource:site-plans", resource)]
 
 
 def _entry(subject: str, data: EventData) -> Event:

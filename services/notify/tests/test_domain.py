@@ -2,9 +2,10 @@
 
 import random
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tongban_notify.domain import RetryPolicy, channels, owed, recipient
@@ -13,6 +14,7 @@ from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
 from tongban_schemas.events.approvals import ApprovalOpened
+from tongban_schemas.events.evidence import EvidenceFailed, EvidenceRequested
 
 from .eventful import every_news
 from .history import ITEM, PERSON, Seal, fact, submitted, whole_case
@@ -56,6 +58,46 @@ def test_first_rounds_and_corrections_are_no_news() -> None:
         fact(CASE, "/intake", 51, ApplicationCorrected(request=UUID(int=1)), 91),
     ]
     assert owed([*HISTORY, *quiet]) == owed(HISTORY)
+
+
+def answered(**changes: Any) -> EvidenceFailed:
+    request = next(event.id for event in HISTORY if isinstance(event.data, EvidenceRequested))
+    whole = {"request": request, "resource": "site-plans", "material": "site-plan", "department": "housing"}
+    return EvidenceFailed(**whole | {"reason": "expired", "final": True} | changes)
+
+
+def of_proofs(*more: Event) -> list[UUID]:
+    return [one.cause for one in owed([*whole_case(CASE), *more]) if one.kind == "evidence-failed"]
+
+
+def test_what_a_source_says_is_told_when_it_was_asked() -> None:
+    request = next(event for event in HISTORY if isinstance(event.data, EvidenceRequested))
+    answer = fact(CASE, "/certificates/housing", 60, answered(), 95)
+    by_time = fact(CASE, "/intake", 60, answered(), 96)
+    assert of_proofs(answer) == []
+    assert of_proofs(request, answer, by_time) == [answer.id, answer.id, by_time.id, by_time.id]
+
+
+@pytest.mark.parametrize(
+    ("source", "changes"),
+    [
+        ("/certificates/natural-resources", {}),
+        ("/certificates/natural-resources", {"department": "natural-resources"}),
+        ("/approvals/housing", {}),
+        ("/certificates/housing", {"material": "home-proof"}),
+        ("/certificates/housing", {"resource": "home-right-99"}),
+        ("/certificates/housing", {"request": UUID(int=3)}),
+        ("/certificates/housing", {"final": False}),
+    ],
+)
+def test_what_others_say_of_a_proof_is_not_told(source: str, changes: dict[str, Any]) -> None:
+    request = next(event for event in HISTORY if isinstance(event.data, EvidenceRequested))
+    assert of_proofs(request, fact(CASE, source, 60, answered(**changes), 95)) == []
+
+
+def test_what_became_of_a_drafts_proofs_is_not_told_again() -> None:
+    request = next(event for event in HISTORY if isinstance(event.data, EvidenceRequested))
+    assert of_proofs(request, fact(CASE, "/certificates/housing", 60, answered(), -5)) == []
 
 
 @settings(max_examples=2000, deadline=None)

@@ -13,6 +13,7 @@ import pytest
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item
+from tongban_catalog.resource import Resource
 from tongban_notify.domain import Notification, owed
 from tongban_notify.letters import KINDS, LANGUAGES, Letters
 from tongban_notify.mail import AddressUnusableError, compose, message_id, parse_address
@@ -22,11 +23,12 @@ from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.types import Language, Limit, Unit
 
 from .eventful import every_news
-from .history import DEFINITION, MORNING
+from .history import DEFINITION, MORNING, RESOURCE
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
 LETTERS = Letters("https://portal.example/")
 ITEM = Item.from_definition(DEFINITION)
+RECORDS = Resource.from_definition(RESOURCE)
 NOTIFICATIONS: dict[Kind, Notification] = {one.kind: one for one in owed(every_news(CASE))}
 
 
@@ -34,7 +36,8 @@ def news(kind: Kind, department: str = "自然资源局") -> News:
     one = NOTIFICATIONS[kind]
     uscc = "11990000000000019A"
     body = Department(one.told.department or "", uscc, department, "Natural Resources Bureau")
-    return tell(one, ITEM.code, ITEM, None if one.told.department is None else body)
+    resource = None if one.told.resource is None else RECORDS
+    return tell(one, ITEM.code, ITEM, None if one.told.department is None else body, resource)
 
 
 def mail(kind: Kind, language: Language, told: News | None = None, address: str = "contact@example.com") -> bytes:
@@ -144,6 +147,14 @@ def test_a_decision_against_the_person_tells_the_remedies(kind: Kind) -> None:
         ("appeal-decided", "撤销原决定", "is annulled"),
         ("revoked", "所依据的决定已被撤销", "was annulled"),
         ("delivery-overdue", "第四十四条", "article 44"),
+        ("evidence-failed", "该部门没有您的这项记录", "has no such record"),
+        (
+            "evidence-refused",
+            "该部门不掌握这项信息（依据：Example Rules, art. 1）",
+            "it does not hold this information",
+        ),
+        ("evidence-corrected", "变动的内容：权利人、面积", "what changed: Owner, Area"),
+        ("dispute-answered", "记录无误，维持不变", "the record stands as it is"),
     ],
 )
 def test_a_letter_tells_what_the_law_wants_told(kind: Kind, zh: str, en: str) -> None:
@@ -153,7 +164,18 @@ def test_a_letter_tells_what_the_law_wants_told(kind: Kind, zh: str, en: str) ->
 
 
 @pytest.mark.parametrize(
-    "kind", ["correction-noticed", "not-accepted", "correction", "extended", "refused", "annulled", "appeal-decided"]
+    "kind",
+    [
+        "correction-noticed",
+        "not-accepted",
+        "correction",
+        "extended",
+        "refused",
+        "annulled",
+        "appeal-decided",
+        "evidence-refused",
+        "dispute-answered",
+    ],
 )
 def test_the_officers_own_words_stand_in_the_persons_letter_alone(kind: Kind) -> None:
     told = news(kind)

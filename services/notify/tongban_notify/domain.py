@@ -4,7 +4,7 @@
 made is made under every order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,10 +12,11 @@ from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
+from tongban_schemas.events.evidence import EvidenceRequested
 from tongban_schemas.events.notifications import Channel, NotificationFailed, NotificationSent
 from tongban_schemas.types import ItemRef, Language
 
-from tongban_notify.news import FACTS, Kind, Particulars, news_of
+from tongban_notify.news import FACTS, Answer, Kind, Particulars, news_of
 
 FailureReason = Literal["no_address", "address_unreadable", "address_unusable", "refused", "gave_up"]
 """Why a message failed for good. ``refused``: the mail server said no (5xx); ``gave_up``: it never took it in time."""
@@ -86,14 +87,19 @@ def recipient(facts: Iterable[Event]) -> Recipient | None:
 
 
 def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
-    """Every message that the facts of one case owe, oldest news first; nothing until the submission is known."""
+    """Every message that the facts of one case owe, oldest news first; nothing until the submission is known.
+
+    What became of a draft's proofs is told where the draft is filled in, and not once more after it was submitted.
+    """
     known = {fact.id: fact for fact in facts}
-    if not any(isinstance(fact.data, ApplicationSubmitted) for fact in known.values()):
+    submitted = min((fact.time for fact in known.values() if isinstance(fact.data, ApplicationSubmitted)), default=None)
+    if submitted is None:
         return ()
+    requests = {fact.id: fact.data for fact in known.values() if isinstance(fact.data, EvidenceRequested)}
     found: list[Notification] = []
     for fact in sorted(known.values(), key=lambda fact: (fact.time, fact.id)):
         news = news_of(fact.data)
-        if news is None:
+        if news is None or (isinstance(fact.data, Answer) and not _stands(fact, fact.data, requests, submitted)):
             continue
         kind, told = news
         found.extend(
@@ -110,6 +116,17 @@ def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
             for channel in channels(kind)
         )
     return tuple(found)
+
+
+def _stands(fact: Event, told: Answer, requests: Mapping[UUID, EvidenceRequested], submitted: datetime) -> bool:
+    """Whether an answer was given by the source that was asked, after the submission."""
+    asked = requests.get(told.request)
+    return (
+        asked is not None
+        and (asked.provider, asked.material, asked.resource) == (told.department, told.material, told.resource)
+        and fact.source in (f"/certificates/{asked.provider}", "/intake")
+        and fact.time >= submitted
+    )
 
 
 def channels(kind: Kind) -> tuple[Channel, ...]:

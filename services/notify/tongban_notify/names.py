@@ -1,5 +1,6 @@
 """The words that people know things by, taken from the catalogue. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item, Limit, Step
+from tongban_catalog.resource import Resource
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 
 from tongban_notify.domain import Notification
@@ -44,8 +46,14 @@ class News:
     complete: bool
 
 
-def tell(notification: Notification, item_code: str, item: Item | None, body: Department | None) -> News:
-    """The news in words. ``item`` and ``body`` (the department) are None while the catalogue has not told of them.
+def tell(
+    notification: Notification,
+    item_code: str,
+    item: Item | None,
+    body: Department | None,
+    resource: Resource | None = None,
+) -> News:
+    """The news in words. ``item``, ``body`` (the department) and ``resource`` are None while the catalogue has not told of them.
 
     A name that is not known yet is shown by its code, and ``complete`` is then False.
     """
@@ -59,13 +67,15 @@ def tell(notification: Notification, item_code: str, item: Item | None, body: De
         certificate=_code(item_code) if item is None else item.certificate.name,
         step=_code(told.step) if step is None else step.name,
         department=_code(told.department) if body is None else body.name,
-        fields=tuple(_code(name) if item is None else item.form.label(name) for name in told.fields),
+        fields=_of_record(resource, told.fields) if told.resource else _of_form(item, told.fields),
         materials=tuple(_material(item, name) for name in told.materials),
         procedure=_procedure(step, told.procedure),
         opinion=_opinion(step, told.opinion),
         limit=_NOTHING if told.limit is None else length(told.limit),
         told=told,
-        complete=item is not None and (told.department is None or body is not None),
+        complete=item is not None
+        and (told.department is None or body is not None)
+        and (told.resource is None or resource is not None),
     )
 
 
@@ -85,6 +95,15 @@ def open_text(news: News, keys: CaseKeys | None) -> str | None:
         except SealBrokenError:
             continue
     return None
+
+
+def _of_form(item: Item | None, names: Iterable[str]) -> tuple[Text, ...]:
+    return tuple(_code(name) if item is None else item.form.label(name) for name in names)
+
+
+def _of_record(resource: Resource | None, names: Iterable[str]) -> tuple[Text, ...]:
+    known = [(name, None if resource is None else resource.field(name)) for name in names]
+    return tuple(_code(name) if field is None else field.name for name, field in known)
 
 
 def _material(item: Item | None, name: str) -> Text:

@@ -4,6 +4,7 @@ Warnings that a limit is near are for the department and its supervisor. That a 
 an overrun has to be explained in public (Regulation on the Business Environment art. 36).
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,6 +39,17 @@ from tongban_schemas.events.approvals import (
     refusal_field,
 )
 from tongban_schemas.events.certificates import CertificateDeliveryOverdue, CertificateIssued, CertificateRevoked
+from tongban_schemas.events.evidence import (
+    EvidenceCorrected,
+    EvidenceDisputeAnswered,
+    EvidenceFailed,
+    EvidenceNotRecorded,
+    EvidenceRefused,
+    EvidenceRequested,
+    FailureReason,
+    RefusalGround,
+    evidence_text_field,
+)
 from tongban_schemas.types import Limit, Value
 
 Kind = Literal[
@@ -63,6 +75,10 @@ Kind = Literal[
     "issued",
     "revoked",
     "delivery-overdue",
+    "evidence-failed",
+    "evidence-refused",
+    "evidence-corrected",
+    "dispute-answered",
 ]
 """Every kind of news; ``about`` in what notify publishes."""
 
@@ -88,12 +104,24 @@ FACTS: tuple[type[EventData], ...] = (
     CertificateIssued,
     CertificateRevoked,
     CertificateDeliveryOverdue,
+    EvidenceRequested,
+    EvidenceNotRecorded,
+    EvidenceRefused,
+    EvidenceFailed,
+    EvidenceCorrected,
+    EvidenceDisputeAnswered,
 )
 
-Outcome = Literal[
-    "upheld", "annulled", "replaced", "promised", "legal", "joint", "none", "escalate", "deemed", "reopen", "final"
-]
-"""How it came out, where one kind of news has several outcomes: of an appeal, a revocation, a silence, which limit passed."""
+Outcome = (
+    Literal[
+        "upheld", "annulled", "replaced", "promised", "legal", "joint", "none", "escalate", "deemed", "reopen", "final"
+    ]
+    | Literal["not-recorded", "corrected", "withdrawn"]
+    | FailureReason
+    | RefusalGround
+)
+"""How it came out, where one kind of news has several outcomes: of an appeal, a revocation, a silence, which limit passed, why a
+proof did not come."""
 
 _NOTICES = 9
 """More notices than one application can have; see `Particulars.sealed_under`."""
@@ -101,6 +129,8 @@ _NOTICES = 9
 
 class Particulars(Value):
     """What one message tells beyond its kind. Names are the catalogue's ids; ``text`` is sealed.
+
+    With a ``resource``, ``fields`` are those of its records and ``department`` is the source; else they are the form's.
 
     ``sealed_under``: the fields under one of which ``text`` was sealed. A notice is sealed under its ordinal, which is not
     known from the notice alone.
@@ -115,17 +145,21 @@ class Particulars(Value):
     limit: Limit | None = None
     authority: str | None = None
     number: str | None = None
+    resource: str | None = None
+    basis: str | None = None
     outcome: Outcome | None = None
     text: str | None = None
     sealed_under: Annotated[tuple[str, ...], Field(repr=False)] = ()
 
 
 News = tuple[Kind, Particulars]
+Answer = EvidenceNotRecorded | EvidenceRefused | EvidenceFailed | EvidenceCorrected | EvidenceDisputeAnswered
+"""What the source of a proof says, that is news."""
 
 
 def news_of(data: EventData) -> News | None:
     """What a fact tells the applicant; None when it is nothing to tell."""
-    return _of_application(data) or _of_clock(data) or _of_decision(data) or _of_certificate(data)
+    return _of_application(data) or _of_clock(data) or _of_decision(data) or _of_certificate(data) or _of_proof(data)
 
 
 def _of_application(data: EventData) -> News | None:
@@ -237,3 +271,40 @@ def _of_certificate(data: EventData) -> News | None:
             return "delivery-overdue", Particulars(department=data.issuer)
         case _:
             return None
+
+
+def _of_proof(data: EventData) -> News | None:
+    match data:
+        case EvidenceFailed() if data.final:
+            return "evidence-failed", _proof(data, outcome=data.reason)
+        case EvidenceNotRecorded():
+            return "evidence-failed", _proof(data, outcome="not-recorded")
+        case EvidenceRefused():
+            return "evidence-refused", _proof(data, outcome=data.ground, basis=data.basis, text=data.reason)
+        case EvidenceCorrected():
+            outcome: Outcome = "withdrawn" if data.withdrawn else "corrected"
+            return "evidence-corrected", _proof(data, outcome=outcome, fields=data.changed)
+        case EvidenceDisputeAnswered():
+            return "dispute-answered", _proof(data, outcome=data.outcome, text=data.text)
+        case _:
+            return None
+
+
+def _proof(
+    data: Answer,
+    outcome: Outcome,
+    *,
+    fields: Iterable[str] = (),
+    basis: str | None = None,
+    text: str | None = None,
+) -> Particulars:
+    return Particulars(
+        department=data.department,
+        resource=data.resource,
+        materials=(data.material,),
+        fields=tuple(fields),
+        outcome=outcome,
+        basis=basis,
+        text=text,
+        sealed_under=() if text is None else (evidence_text_field(data.material),),
+    )

@@ -203,10 +203,13 @@ async def _news(tx: Tx, shelf: Shelf, rows: Sequence[Any]) -> list[News]:
     refs = [ItemRef(code=row["item_code"], version=row["item_version"]) for row in rows]
     items = await shelf.items(tx, refs)
     departments = await shelf.departments(tx)
-    return [
-        tell(_notification(row), ref.code, items.get(ref), departments.get(row["department"]))
-        for row, ref in zip(rows, refs, strict=True)
-    ]
+    resources = await shelf.resources(tx)
+    found = []
+    for row, ref in zip(rows, refs, strict=True):
+        one = _notification(row)
+        resource = resources.get(one.told.resource) if one.told.resource else None
+        found.append(tell(one, ref.code, items.get(ref), departments.get(row["department"]), resource))
+    return found
 
 
 def _notification(row: Any) -> Notification:
