@@ -24,6 +24,7 @@ CLASSES = {
     "locn:Address": {"locn:fullAddress"},
     "dct:Location": {"dct:identifier"},
     "skos:Concept": {"skos:prefLabel"},
+    "dcat:Dataset": {"dct:identifier", "dct:title"},
 }
 """The classes of the profile that we use, and what they need."""
 
@@ -41,7 +42,7 @@ def references(value: Any) -> list[str]:
 @pytest.mark.parametrize("name", CATALOG.items)
 def test_every_item_is_a_public_service_with_all_that_belongs_to_it(name: str) -> None:
     item = CATALOG.items[name]
-    document = cpsv(item, CATALOG.departments)
+    document = cpsv(item, CATALOG.departments, CATALOG.resources)
     nodes = {node["@id"]: node for node in document["@graph"]}
     assert len(nodes) == len(document["@graph"])
     for node in nodes.values():
@@ -57,7 +58,7 @@ def test_every_item_is_a_public_service_with_all_that_belongs_to_it(name: str) -
 
 
 def test_the_whole_catalogue_is_one_document() -> None:
-    document = cpsv_of_all(CATALOG.items.values(), CATALOG.departments)
+    document = cpsv_of_all(CATALOG.items.values(), CATALOG.departments, CATALOG.resources)
     services = [node for node in document["@graph"] if node["@type"] == "cpsv:PublicService"]
     assert len(services) == len(CATALOG.items)
     assert len({node["@id"] for node in document["@graph"]}) == len(document["@graph"])

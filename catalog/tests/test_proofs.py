@@ -67,7 +67,12 @@ def answer(of: Event, model: type[EventData], *names: str, minute: int = 1, sour
 
 
 def provided(of: Event, stage: str = "answer", **more: Any) -> Event:
-    content = {"values": {"kind": "leased"}, "sealed": {"address": SEALED}, "recorded_at": BEGIN, "stage": stage}
+    content: dict[str, Any] = {
+        "values": {"kind": "leased"},
+        "sealed": {"address": SEALED},
+        "recorded_at": BEGIN,
+        "stage": stage,
+    }
     return answer(of, EvidenceProvided, stage, **(content | more))
 
 

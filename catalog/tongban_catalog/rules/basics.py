@@ -119,3 +119,7 @@ def dates(source: Source, _: Mapping[str, Department]) -> Iterator[Problem]:
         zh = f"取消日期 {end} 应晚于生效日期 {begin or '(未写)'}"
         en = f"cancel_on {end} has to come after effective_from, which is {begin or 'not given'}"
         yield problem(source, ["cancel_on"], "dates", zh, en)
+    for index, part in enumerate(source.data.get("substitutions", ())):
+        if "from" in part and part.get("until", part["from"]) < part["from"]:
+            zh, en = "替代规则的 until 早于 from", "this rule ends before it begins: until is before from"
+            yield problem(source, ["substitutions", index, "until"], "dates", zh, en)
