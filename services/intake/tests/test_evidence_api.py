@@ -20,6 +20,7 @@ from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event
+from tongban_schemas.events.access import AccessRefused
 from tongban_schemas.events.applications import ApplicationSubmitted
 from tongban_schemas.events.evidence import (
     EvidenceDisputed,
@@ -412,3 +413,35 @@ async def test_repeated_answers_are_counted_once(desk: Desk) -> None:
     after = (await store.figures(pool))["home-right-99"]
     assert after["provided"] == before.get("provided", 0) + 1
     assert after["requested"] == before.get("requested", 0) + 1
+
+
+async def test_an_answer_from_another_source_goes_on_record_once_and_counts_nowhere(desk: Desk) -> None:
+    draft, requests = await desk.agreed()
+    keys = await desk.service.keys(draft)
+    forged = provided(requests["home-proof"], keys, source="/certificates/education")
+    await desk.service.hear(forged)
+    await desk.service.hear(forged)
+    assert (await desk.proof(draft, "home-proof"))["state"] == "waiting"
+    event = only(await desk.service.outbox(draft), AccessRefused)
+    assert isinstance(event.data, AccessRefused)
+    assert (event.data.rule, event.data.request) == ("forged-source", requests["home-proof"].id)
+
+
+async def test_the_receiving_desk_does_not_ask_for_what_is_fetched(desk: Desk) -> None:
+    case = await desk.submitted()
+    officer, department = uuid4(), desk.item.acceptance.department
+    async with desk.service.client(officer, "officer", [department], ["receiver"]) as client:
+        shown = (await client.get(f"/v1/receipts/{case}")).json()
+        states = {one["material"]: one["state"] for one in shown["materials"]}
+        assert set(states.values()) == {"fetched", "substituted"}
+        permit = next(one for one in shown["proofs"] if one["material"] == "residence-permit")
+        assert {one["field"]: one["value"] for one in permit["values"]}["holder_name"] == "示例家长"
+        path = f"/v1/receipts/{case}/notice"
+        for fields, materials in ((["child_name"], []), ([], ["home-proof"]), ([], ["no-guardian-proof"])):
+            body = {"fields": fields, "materials": materials, "message": "请补正"}
+            answer = await client.post(path, json=body)
+            assert answer.status_code == 409
+            assert answer.json()["type"].endswith("may-not-be-asked")
+        asked = await client.post(path, json={"fields": ["contact_phone"], "message": "请更正联系电话"})
+        assert asked.status_code == 200, asked.text
+        assert asked.json()["notices"][0]["materials"] == []

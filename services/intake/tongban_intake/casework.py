@@ -140,6 +140,7 @@ class Casework:
     ) -> tuple[Sequence[Case], Mapping[UUID, Moment]]:
         """The cases with what was said about their proofs, and when time has something to say of these next."""
         touched = [Touched(UUID(case.subject), case.facts, case.cause.traceparent) for case in cases]
+        answers = await self.evidence.genuine(tx, touched, answers)
         moved = await self.evidence.advance(tx, touched, until, answers)
         if not moved.said:
             return cases, moved.moments

@@ -10,13 +10,15 @@ from pydantic import BaseModel, Field
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item, asked_materials
+from tongban_catalog.proofs import Proof
 from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, officer
 from tongban_runtime.database import Tx
-from tongban_runtime.keys import KeysRefusedError
+from tongban_runtime.keys import KeyRequest, KeysRefusedError
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.events.applications import NOTICE_FIELD
+from tongban_schemas.events.evidence import evidence_field, evidence_text_field
 from tongban_schemas.types import ItemRef
 
 from tongban_intake import domain
@@ -26,6 +28,8 @@ from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.desk import Desk
 from tongban_intake.domain.history import History
 from tongban_intake.domain.receiving import Colour, Receipt, ReceiptState
+from tongban_intake.evidence.picture import picture
+from tongban_intake.evidence.shown import ProofDetail, proof_detail
 from tongban_intake.store import receipts
 
 router = APIRouter(prefix="/v1/receipts", tags=["receipts"])
@@ -36,6 +40,11 @@ RECEIVER = "receiver"
 
 _LIMIT = 200
 _OPEN: tuple[ReceiptState, ...] = ("waiting", "noticed")
+
+
+MaterialState = Literal[
+    "given", "promised", "missing", "not-needed", "fetched", "being-fetched", "substituted", "uploaded"
+]
 
 
 class Name(BaseModel):
@@ -82,7 +91,7 @@ class MaterialStatus(BaseModel):
 
     material: str
     name: Name
-    state: Literal["given", "promised", "missing", "not-needed"]
+    state: MaterialState
     may_come_later: bool
     sha256: str | None
 
@@ -99,12 +108,13 @@ class NoticeGiven(BaseModel):
 
 
 class ReceiptDetail(ReceiptSummary):
-    """An application with its answers, its materials and the notices given."""
+    """An application with its answers, its materials, what registers gave instead of them, and the notices given."""
 
     position: int = Field(description="Intake's own count of events of this application.")
     answers: list[GivenAnswer]
     materials: list[MaterialStatus]
     notices: list[NoticeGiven]
+    proofs: list[ProofDetail]
 
 
 @router.get("", responses=described(401, 403, success=200))
@@ -142,7 +152,7 @@ async def get_receipt(request: Request, application: UUID, caller: Officer) -> R
     """One application with its answers, what was handed in and what is missing."""
     intake, desks = intake_of(request), _desks(caller)
     async with intake.pool.acquire() as tx, tx.transaction():
-        return await _shown(intake, tx, application, desks)
+        return await _shown(intake, tx, application, desks, caller.id)
 
 
 @router.post(
@@ -205,7 +215,7 @@ async def _act(
             keys = await intake.vault.open(tx, application)
             desk = Desk(intake.casework, keys, case.known, caller.id, case.now, traceparent)
             await action(desk, tx)
-            return await _shown(intake, tx, application, desks)
+            return await _shown(intake, tx, application, desks, caller.id)
 
         return await transact(intake, act)
 
@@ -232,7 +242,7 @@ def _not_found() -> Problem:
     )
 
 
-async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str]) -> ReceiptDetail:
+async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str], officer: UUID) -> ReceiptDetail:
     row = await receipts.find(tx, application, desks)
     item = None if row is None else await intake.shelf.item(tx, row.item)
     if row is None or item is None:
@@ -240,22 +250,51 @@ async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str
     heard = (await facts.recall(tx, [application], domain.MODELS)).get(str(application), ())
     history = History.of(str(application), heard, item)
     bodies = await intake.shelf.departments(tx)
-    keys = await _keys(intake, tx, application)
+    keys = await _keys(intake, tx, history, row.receipt.department, officer)
     return ReceiptDetail(
         **_summary(row.receipt, item, bodies, intake.clock.now()),
         position=max((fact.sequence for fact in heard if fact.source == domain.SOURCE), default=1),
         answers=_answers(keys, history, item),
         materials=_materials(history, item),
         notices=_notices(keys, history),
+        proofs=await _proofs(intake, tx, history, item, keys, bodies),
     )
 
 
-async def _keys(intake: Intake, tx: Tx, application: UUID) -> CaseKeys:
-    """The keys of a case; none after an erasure."""
+async def _keys(intake: Intake, tx: Tx, history: History, department: str, officer: UUID) -> CaseKeys:
+    """The keys of what the desk shows, on record: after the end only those of the words; none after an erasure."""
+    fields = {f"{NOTICE_FIELD}/{ordinal}" for ordinal, _ in enumerate(history.notices, 1)}
+    if history.ending() is None:
+        fields |= history.answers.sealed.keys()
+        fields |= {evidence_field(name, one) for name, proof in history.proofs.items() for one in proof.sealed}
+        fields |= {evidence_text_field(name) for name, proof in history.proofs.items() if proof.refusal}
+    if not fields:
+        return CaseKeys()
+    wanted = KeyRequest(UUID(history.subject), "receive", frozenset(fields), department=department, officer=officer)
     try:
-        return await intake.vault.open(tx, application)
+        return await intake.vault.look(tx, wanted)
     except KeysRefusedError:
         return CaseKeys()
+
+
+async def _proofs(
+    intake: Intake, tx: Tx, history: History, item: Item, keys: CaseKeys, bodies: Mapping[str, Department]
+) -> list[ProofDetail]:
+    if not history.proofs:
+        return []
+    resources = await intake.shelf.resources(tx)
+    seen = picture(
+        UUID(history.subject),
+        item,
+        history.answers.plain,
+        history.facts,
+        intake.clock.now(),
+        consent=None,
+        keys=keys,
+        asks=False,
+        runs=False,
+    )
+    return [proof_detail(seen, name, resources, bodies) for name in history.proofs]
 
 
 def _summary(receipt: Receipt, item: Item, bodies: Mapping[str, Department], now: datetime) -> dict[str, Any]:
@@ -292,11 +331,14 @@ def _answers(keys: CaseKeys, history: History, item: Item) -> list[GivenAnswer]:
 
 def _materials(history: History, item: Item) -> list[MaterialStatus]:
     asked = {one.id for one in asked_materials(item, history.answers.plain)}
+    proofs = history.proofs
     found = []
     for one in item.materials:
-        state: Literal["given", "promised", "missing", "not-needed"]
+        state: MaterialState
         if one.id in history.materials:
             state = "given"
+        elif one.id in proofs and (came := _came(proofs[one.id])) is not None:
+            state = came
         elif one.id in history.promised:
             state = "promised"
         else:
@@ -311,6 +353,19 @@ def _materials(history: History, item: Item) -> list[MaterialStatus]:
             )
         )
     return found
+
+
+def _came(proof: Proof) -> MaterialState | None:
+    """How a material came that a register was asked for; None when it did not."""
+    match proof.state:
+        case "provided":
+            return "fetched"
+        case "substituted":
+            return "substituted"
+        case "uploaded":
+            return "uploaded"
+        case _:
+            return "being-fetched" if proof.pending else None
 
 
 def _notices(keys: CaseKeys, history: History) -> list[NoticeGiven]:

@@ -6,8 +6,11 @@ place is said at once; a request that nobody answered is ended by time. Doing it
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +20,9 @@ from tongban_catalog.shelf import Shelf
 from tongban_runtime import alarms, facts, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
+from tongban_runtime.keys import KeysRefusedError
 from tongban_schemas.envelope import Event
+from tongban_schemas.events.access import FIRST_CHAIN, AccessRefused
 from tongban_schemas.events.evidence import (
     EvidenceCorrected,
     EvidenceDisputed,
@@ -33,6 +38,7 @@ from tongban_schemas.events.evidence import (
 from tongban_intake.domain.history import submission
 from tongban_intake.evidence import asking
 from tongban_intake.evidence.asking import Due
+from tongban_intake.evidence.judging import Forged, forged
 from tongban_intake.evidence.picture import Picture, Touched, pictures
 from tongban_intake.store import evidence
 from tongban_intake.vault import Vault
@@ -93,6 +99,19 @@ class EvidenceWork:
         await self.count(tx, [*heard, *(event for events in said.values() for event in events)])
         return Moved(said, moments)
 
+    async def genuine(self, tx: Tx, touched: Sequence[Touched], heard: Sequence[Event]) -> list[Event]:
+        """Those of the new facts of locked cases that come from who was asked. The others go on record, each once."""
+        known = {one.case: one for one in touched}
+        strange: set[UUID] = set()
+        for case, fresh in groupby(sorted(heard, key=attrgetter("subject")), key=attrgetter("subject")):
+            one = known.get(UUID(case))
+            if one is None:
+                continue
+            for found in forged(one.facts, fresh):
+                strange.add(found.event.id)
+                await self._refuse(tx, one, found)
+        return [event for event in heard if event.id not in strange]
+
     async def ask(self, tx: Tx, seen: Picture, one: Due) -> list[Event]:
         """Publishes one more request of a locked case; what was said."""
         now = self.clock.now()
@@ -112,6 +131,21 @@ class EvidenceWork:
             if isinstance(data, _COUNTED):
                 figures[data.resource, _OUTCOMES[data.TYPE]] += 1
         await evidence.count(tx, figures)
+
+    async def _refuse(self, tx: Tx, one: Touched, found: Forged) -> None:
+        data = AccessRefused(
+            service="approvals" if found.event.source.startswith("/approvals/") else "certificates",
+            department=found.department,
+            purpose="evidence",
+            rule=found.rule,
+            request=found.request,
+            chain=FIRST_CHAIN,
+        )
+        name = str(found.event.id)
+        with suppress(KeysRefusedError):
+            await self.vault.say(
+                tx, one.case, data, "forged", name, cause=found.event.id, traceparent=found.event.traceparent
+            )
 
     async def _say(self, tx: Tx, seen: Mapping[UUID, Picture], until: datetime) -> dict[UUID, tuple[Event, ...]]:
         events: list[Event] = []
