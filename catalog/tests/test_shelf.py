@@ -20,7 +20,7 @@ from tongban_runtime.outcome import Done, Outcome, Park
 from tongban_runtime.registry import Registry
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationSubmitted
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished, ResourcePublished
 from tongban_schemas.types import ItemRef
 
 CATALOG = load_catalog()
@@ -210,3 +210,47 @@ async def test_no_case_is_left_waiting_when_its_item_arrives_meanwhile(service: 
         assert sorted(subject for subject, _ in service.moved) == sorted(case.subject for case in cases)
         service.moved.clear()
     assert await pool.fetchval("SELECT count(*) FROM waiting_case") == 0
+
+
+def offered(sequence: int = 1, **changed: Any) -> Event:
+    definition = CATALOG.resources["tax-payment-99"].definition | changed
+    data = ResourcePublished(resource="tax-payment-99", provider="tax", definition=definition)
+    return entry("resource:tax-payment-99", data, sequence)
+
+
+async def test_the_newest_resource_stays(service: Service, pool: Pool) -> None:
+    assert await service.shelf.resources(pool) == {}
+    assert await service.learn(*catalog_events(CATALOG, NOON)) == Done()
+    found = await service.shelf.resources(pool)
+    assert {name: one.definition for name, one in found.items()} == {
+        name: one.definition for name, one in CATALOG.resources.items()
+    }
+    assert list(found["household-register"].fields) == list(CATALOG.resources["household-register"].fields)
+    daily = {"zh": "每日", "en": "every day"}
+    for sequence, update in ((3, daily), (2, {"zh": "每月", "en": "every month"})):
+        assert await service.learn(offered(sequence, update=update)) == Done()
+    later = await service.shelf.resources(pool)
+    assert later["tax-payment-99"].update.en == "every day"
+    assert later["household-register"] is found["household-register"]
+
+
+@pytest.mark.parametrize("changed", [{"provider": "housing"}, {"id": "tax"}, {"fields": "none"}])
+async def test_what_is_no_resource_is_parked(service: Service, pool: Pool, changed: dict[str, Any]) -> None:
+    assert isinstance(await service.learn(offered(**changed)), Park)
+    assert await service.shelf.resources(pool) == {}
+
+
+async def test_a_case_waits_for_its_resource(pool: Pool) -> None:
+    shelf, moved = Shelf(), list[str]()
+
+    async def advance(tx: Tx, cases: Sequence[Case]) -> None:
+        found = await shelf.resources_for(tx, [(case, "tax-payment-99") for case in cases])
+        moved.extend(case.subject for case in cases if "tax-payment-99" in found)
+
+    event = submitted(ITEM.ref)
+    async with pool.acquire() as tx, tx.transaction():
+        await advance(tx, await facts.absorb(tx, [event], MODELS))
+    assert moved == []
+    async with pool.acquire() as tx, tx.transaction():
+        await shelf.learn(tx, [offered()], models=MODELS, resume=advance)
+    assert moved == [event.subject]

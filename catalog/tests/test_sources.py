@@ -131,7 +131,7 @@ BAD = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("catalog") / "root"
     copytree(PACKAGED, root, ignore=lambda _, names: [one for one in names if one.endswith((".py", ".pyc"))])
-    for file in (*root.glob("standards/*.yaml"), *root.glob("implementations/*/*.yaml")):
+    for file in (*root.glob("standards/*"), *root.glob("implementations/*/*"), *root.glob("calendars/*")):
         if file.stem not in ("primary-school-enrolment", "medical-reimbursement"):
             file.unlink()
     return root
