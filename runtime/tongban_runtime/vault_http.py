@@ -1,9 +1,11 @@
 """The way to the vault over HTTP: one session, signed in as this service (client credentials, RFC 6749 section 4.4)."""
 
 import asyncio
+import base64
 import json
 import time
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 from fastapi import Request
@@ -27,7 +29,8 @@ class VaultClient:
     def __init__(self, vault_url: str, token_url: str, client_id: str, client_secret: str) -> None:
         self._vault_url = vault_url.rstrip("/")
         self._token_url = token_url
-        self._credentials = aiohttp.BasicAuth(client_id, client_secret)
+        pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+        self._authorization = "Basic " + base64.b64encode(pair.encode()).decode()
         self._session: aiohttp.ClientSession | None = None
         self._token: tuple[str, float] | None = None
         self._signing_in = asyncio.Lock()
@@ -78,10 +81,8 @@ class VaultClient:
 
     async def _sign_in(self) -> tuple[str, float]:
         """A token, and until when (monotonic seconds) it is used."""
-        form = {"grant_type": "client_credentials"}
-        async with self._http().post(
-            self._token_url, data=form, auth=self._credentials, allow_redirects=False
-        ) as answer:
+        form, headers = {"grant_type": "client_credentials"}, {"Authorization": self._authorization}
+        async with self._http().post(self._token_url, data=form, headers=headers, allow_redirects=False) as answer:
             if answer.status != 200:
                 raise VaultUnavailableError(f"the issuer answered {answer.status}: check the client's id and secret")
             granted = await _json(answer)

@@ -37,6 +37,11 @@ def seal_key(folder: Path) -> str:
     return remembered(folder / "seal-key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"))
 
 
+def client_secret(folder: Path, client: str) -> str:
+    """The secret with which a service signs in as itself (RFC 6749 section 2.3.1)."""
+    return remembered(folder / "clients" / client, secrets.token_urlsafe(32))
+
+
 def signing_key(folder: Path) -> OKPKey:
     """Ed25519 key pair (RFC 8037) that the development issuer signs tokens with."""
     generated = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)

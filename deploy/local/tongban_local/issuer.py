@@ -4,28 +4,46 @@ Never for real use. It listens on the loopback address only, refuses foreign Hos
 loopback addresses only.
 """
 
+import hashlib
 import secrets
 import sys
 import time
+from collections.abc import Mapping
+from datetime import date, timedelta
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import uvicorn
-from fastapi import FastAPI, Form, HTTPException, Query
+from fastapi import Depends, FastAPI, Form, HTTPException, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
-from joserfc.jwk import OKPKey
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwt import JWTClaimsRegistry
 from pydantic import BaseModel, ConfigDict
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from tongban_local.credentials import public_keys
-from tongban_local.programs import APPROVALS
-from tongban_local.tokens import Role, TokenRequest, prepare, sign
+from tongban_local.credentials import client_secret, public_keys
+from tongban_local.programs import APPROVALS, Client
+from tongban_local.programs import clients as registered_clients
+from tongban_local.tokens import ALGORITHM, Role, TokenRequest, prepare, sign
 
 CODE_LIFETIME = 120.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Person(BaseModel):
+    """Who somebody is, as the identity service has verified it. The numbers are of nobody: region 99, born in 1880."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    id_number: str
+    phone: str
 
 
 class DemoRole(BaseModel):
@@ -38,18 +56,25 @@ class DemoRole(BaseModel):
     role: Role
     departments: tuple[str, ...] = ()
     duties: tuple[str, ...] = ()
+    person: "Person | None" = None
+
+    @property
+    def subject(self) -> UUID:
+        """The pseudonym of the role, the same on every sign-in."""
+        return uuid5(NAMESPACE_URL, f"tongban:demo:{self.id}")
 
     def request(self) -> TokenRequest:
-        """Claims of the role; its pseudonym is the same on every sign-in."""
-        subject = uuid5(NAMESPACE_URL, f"tongban:demo:{self.id}")
-        return TokenRequest(role=self.role, sub=subject, departments=self.departments, duties=self.duties)
+        """Claims of the role."""
+        return TokenRequest(role=self.role, sub=self.subject, departments=self.departments, duties=self.duties)
 
 
+_FIRST = Person(name="示例申请人", id_number="990101188001010015", phone="000-00000000")
+_SECOND = Person(name="示例申请人二", id_number="990101188002020020", phone="000-00000001")
 _IN_CHARGE = ("head", "receiver")
 
 DEMO_ROLES = (
-    DemoRole(id="applicant", name="演示申请人 Demo applicant", role="citizen"),
-    DemoRole(id="applicant-2", name="演示申请人二 Second demo applicant", role="citizen"),
+    DemoRole(id="applicant", name="演示申请人 Demo applicant", role="citizen", person=_FIRST),
+    DemoRole(id="applicant-2", name="演示申请人二 Second demo applicant", role="citizen", person=_SECOND),
     DemoRole(
         id="reform",
         name="演示办事员·发展改革、生态环境 Demo officer, development reform and ecology",
@@ -88,6 +113,9 @@ DEMO_ROLES = (
     DemoRole(id="operator", name="演示运维员 Demo operator", role="operator"),
 )
 _BY_ID = {role.id: role for role in DEMO_ROLES}
+_BY_SUBJECT = {str(role.subject): role for role in DEMO_ROLES}
+SERVICE_LIFETIME = 900
+"""Seconds that a service's token is good for."""
 
 _PAGE = """<!doctype html>
 <html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -141,8 +169,27 @@ def check_redirect(address: str) -> str:
     return address
 
 
-def build(key: OKPKey, issuer: str) -> FastAPI:
-    """The issuer's web application. issuer: its own base URL, which becomes the claim `iss`."""
+def person_of(subject: str) -> Person:
+    """Who a citizen is: the demo roles have a person each, anybody else gets one made of the pseudonym."""
+    role = _BY_SUBJECT.get(subject)
+    if role is not None and role.person is not None:
+        return role.person
+    number = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big")
+    day = date(1880, 1, 1) + timedelta(days=number % 366)
+    body = f"9901{number // 366 % 100:02}{day:%Y%m%d}{number // 36_600 % 1000:03}"
+    return Person(name="示例人员", id_number=body + _check_character(body), phone="000-00000002")
+
+
+def _check_character(body: str) -> str:
+    """The 18th character of an identity number (GB 11643)."""
+    total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(body))
+    return "10X98765432"[total % 11]
+
+
+def build(key: OKPKey, issuer: str, clients: Mapping[str, tuple[str, Client]] | None = None) -> FastAPI:
+    """The issuer's web application. issuer: its own base URL, which becomes the claim `iss`; clients: (secret, service) by id."""
+    known = clients or {}
+    public = KeySet.import_key_set(public_keys(key))  # type: ignore[arg-type]
     app = FastAPI(title="Tongban development issuer", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     codes = Codes()
@@ -151,8 +198,42 @@ def build(key: OKPKey, issuer: str) -> FastAPI:
     async def jwks() -> dict[str, Any]:
         return public_keys(key)
 
+    @app.post("/oauth/token")
+    async def service_token(
+        grant_type: Annotated[str, Form()], credentials: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]
+    ) -> dict[str, object]:
+        """A service signs in as itself: client credentials, RFC 6749 section 4.4."""
+        if grant_type != "client_credentials":
+            raise HTTPException(400, "unsupported_grant_type")
+        secret, client = known.get(credentials.username, ("", None))
+        if client is None or not secrets.compare_digest(secret.encode(), credentials.password.encode()):
+            raise HTTPException(401, "invalid_client", {"WWW-Authenticate": "Basic"})
+        request = TokenRequest(
+            role="service",
+            sub=uuid5(NAMESPACE_URL, f"tongban:service:{credentials.username}"),
+            service=client.service,
+            departments=client.departments,
+            lifetime=SERVICE_LIFETIME,
+        )
+        return {"access_token": sign(key, issuer, request), "token_type": "Bearer", "expires_in": SERVICE_LIFETIME}
+
+    @app.get("/userinfo")
+    async def userinfo(bearer: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> dict[str, str]:
+        """Who a citizen is, for the citizen's own token (OpenID Connect Core section 5.3)."""
+        try:
+            claims = jwt.decode(bearer.credentials, public, algorithms=[ALGORITHM]).claims
+            JWTClaimsRegistry(exp={"essential": True}).validate(claims)
+        except (JoseError, ValueError) as error:
+            raise HTTPException(401, "invalid_token", {"WWW-Authenticate": "Bearer"}) from error
+        if claims.get("role") != "citizen":
+            raise HTTPException(403, "只有申请人有实名信息 only citizens have an identity")
+        subject = str(claims["sub"])
+        return {"sub": subject, **person_of(subject).model_dump()}
+
     @app.post("/token")
     async def token(request: TokenRequest) -> dict[str, str]:
+        if request.role == "service":
+            raise HTTPException(403, "服务须以自己的密钥登录 services sign in with their own secret")
         return {"token": sign(key, issuer, request)}
 
     @app.get("/authorize", response_class=HTMLResponse)
@@ -186,7 +267,13 @@ def build(key: OKPKey, issuer: str) -> FastAPI:
     return app
 
 
+def known_clients(folder: Path) -> dict[str, tuple[str, Client]]:
+    """The services of a stack with their secrets, which are made when new."""
+    return {name: (client_secret(folder, name), client) for name, client in registered_clients().items()}
+
+
 if __name__ == "__main__":
     host, port = sys.argv[1], int(sys.argv[2])
-    own = build(prepare(Path(sys.argv[3])), f"http://{host}:{port}")
+    folder = Path(sys.argv[3])
+    own = build(prepare(folder), f"http://{host}:{port}", known_clients(folder))
     uvicorn.run(own, host=host, port=port, log_level="warning", access_log=False)

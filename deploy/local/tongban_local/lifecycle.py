@@ -25,7 +25,13 @@ from tongban_local.stack import LOCAL, PROJECT, SERVICES, GivenEngines, Stack
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 READY_PATH = "/health/ready"
 _OWNER = "owner"
-_TITLES = {"postgres": "PostgreSQL", "kafka": "Kafka", "mail": "邮件 mail", "issuer": "开发令牌 development issuer"}
+_TITLES = {
+    "postgres": "PostgreSQL",
+    "kafka": "Kafka",
+    "mail": "邮件 mail",
+    "issuer": "开发令牌 development issuer",
+    "ministry": "部委模拟系统 simulated ministry",
+}
 
 
 def engines_up(
@@ -166,22 +172,25 @@ def _wait_for_engine(stack: Stack, name: str) -> list[str]:
     elif name == "postgres":
         return [postgres.wait(stack.postgres)]
     elif name == "mail":
-        _wait_for_greeting(stack)
+        _wait_for_connection(stack, name, b"220")
+    elif name == "ministry":
+        _wait_for_connection(stack, name)
     else:
         _wait_for_http(stack, name, f"{stack.url(name)}/jwks")
     return []
 
 
-def _wait_for_greeting(stack: Stack, timeout: float = 30.0) -> None:
+def _wait_for_connection(stack: Stack, name: str, greeting: bytes = b"", timeout: float = 30.0) -> None:
+    """Return when the program takes connections, and greets where it has to."""
     deadline = time.monotonic() + timeout
     while True:
         try:
-            with socket.create_connection((ports.HOST, stack.port("mail")), timeout=2.0) as sock:
-                if sock.recv(4).startswith(b"220"):
+            with socket.create_connection((ports.HOST, stack.port(name)), timeout=2.0) as sock:
+                if not greeting or sock.recv(4).startswith(greeting):
                     return
         except OSError as problem:
             if time.monotonic() > deadline:
-                raise LocalStackError(f"邮件服务无应答 The mail server does not answer: {problem}") from problem
+                raise LocalStackError(f"{_TITLES[name]}: 无应答 does not answer: {problem}") from problem
         time.sleep(0.05)
 
 

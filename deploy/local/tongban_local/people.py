@@ -12,7 +12,7 @@ from tongban_catalog.item import Item
 
 from tongban_local.errors import LocalStackError
 from tongban_local.issuer import DEMO_ROLES, DemoRole
-from tongban_local.programs import APPROVALS
+from tongban_local.programs import APPROVALS, CERTIFICATES
 from tongban_local.stack import Stack
 
 REGION = "990101"
@@ -103,8 +103,12 @@ class Applicant:
 
     async def certificate(self, number: str) -> bytes:
         """The signed PDF, which the service gives to its holder."""
-        url = f"{self.stack.url('certificates')}/v1/certificates/{number}/pdf"
-        return expect(await self.http.get(url, headers=self.headers), 200).content
+        for service in CERTIFICATES:
+            url = f"{self.stack.url(service)}/v1/certificates/{number}/pdf"
+            answer = await self.http.get(url, headers=self.headers)
+            if answer.status_code != 404:
+                break
+        return expect(answer, 200).content
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,25 @@
 """Every program of a stack, with its command line and environment."""
 
+import json
 import sys
+from dataclasses import dataclass
+
+from tongban_catalog.load import load_catalog
 
 from tongban_local import credentials, kafka, postgres
 from tongban_local.ports import HOST
 from tongban_local.processes import MARK
 from tongban_local.stack import PROJECT, SERVICES, Stack
 from tongban_local.supervise import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A service as the issuer knows it: its name, and the departments for which it speaks."""
+
+    service: str
+    departments: tuple[str, ...]
+
 
 APPROVALS = {
     "approvals-reform": ("development-reform", "ecology"),
@@ -29,11 +42,15 @@ APPROVALS = {
     ),
     "approvals-neighbour": ("social-insurance-98", "street-office-98"),
 }
+CERTIFICATES = ("certificates", "certificates-98")
+"""The second one stands in another province: it issues and keeps registers for that province's bodies alone."""
+PULLED = {"household-register": "/household-register"}
+"""Registers that are asked in the ministry's own system, and their paths there."""
 MODULES = {
     "intake": "tongban_intake",
     "intake-view": "tongban_intake",
     **dict.fromkeys(APPROVALS, "tongban_approvals"),
-    "certificates": "tongban_certificates",
+    **dict.fromkeys(CERTIFICATES, "tongban_certificates"),
     "notify": "tongban_notify",
 }
 ARGUMENTS = {"intake-view": ("--only", "view")}
@@ -51,6 +68,7 @@ def engine_programs(stack: Stack, launch: kafka.Launch | None) -> list[Program]:
         "kafka": kafka.command(stack, launch) if launch else [],
         "mail": [*python, "tongban_local.mail", HOST, str(stack.port("mail")), str(stack.maildir)],
         "issuer": [*python, "tongban_local.issuer", HOST, str(stack.port("issuer")), str(stack.secrets)],
+        "ministry": [*python, "tongban_local.ministry", HOST, str(stack.port("ministry")), str(stack.ministry)],
     }
     stops = {"postgres": "INT"}
     programs = [
@@ -90,6 +108,10 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "TONGBAN_SEAL_KEY": credentials.seal_key(stack.secrets),
         "TONGBAN_TOKEN_ISSUER": stack.url("issuer"),
         "TONGBAN_TOKEN_JWKS": (stack.secrets / "jwks.json").as_uri(),
+        "TONGBAN_VAULT_URL": stack.url("intake"),
+        "TONGBAN_TOKEN_URL": f"{stack.url('issuer')}/oauth/token",
+        "TONGBAN_CLIENT_ID": name,
+        "TONGBAN_CLIENT_SECRET": credentials.client_secret(stack.secrets, name),
         "TONGBAN_CLOCK_SHIFT": str(stack.clock_shift),
         "TONGBAN_TRACE_FILE": str(stack.trace_folder / f"{name}.jsonl"),
         "PYTHONUNBUFFERED": "1",
@@ -100,11 +122,36 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
 def _own_settings(stack: Stack, name: str) -> dict[str, str]:
     if name in APPROVALS:
         return {"TONGBAN_APPROVALS_DEPARTMENTS": ",".join(APPROVALS[name]), "TONGBAN_ACTS_DIR": str(stack.acts)}
-    if name == "certificates":
+    if name in CERTIFICATES:
+        served = ",".join(certificate_bodies(name))
+        pulled = {resource: stack.url("ministry") + path for resource, path in PULLED.items()}
         return {
-            "TONGBAN_VERIFY_URL": stack.url("certificates"),
+            "TONGBAN_VERIFY_URL": stack.url(name),
             "TONGBAN_SIGNING_DIR": str(stack.signing),
+            "TONGBAN_CERTIFICATES_ISSUERS": served,
+            "TONGBAN_REGISTERS": served,
+            "TONGBAN_REGISTER_KEY": str(stack.secrets / f"{name}-register.key"),
+            "TONGBAN_PULL": json.dumps(pulled if name == "certificates" else {}),
         }
     if name == "notify":
         return {"TONGBAN_SMTP": stack.address("mail"), "TONGBAN_PUBLIC_URL": stack.url("intake")}
-    return {"TONGBAN_PUBLIC_URL": stack.url("intake"), "TONGBAN_ACTS_DIR": str(stack.acts)}
+    return {
+        "TONGBAN_PUBLIC_URL": stack.url("intake"),
+        "TONGBAN_ACTS_DIR": str(stack.acts),
+        "TONGBAN_VAULT_DIR": str(stack.vault),
+        "TONGBAN_USERINFO": f"{stack.url('issuer')}/userinfo",
+        "TONGBAN_FILES": stack.files.as_uri(),
+    }
+
+
+def certificate_bodies(name: str) -> list[str]:
+    """The departments that a deployment of certificates issues and keeps registers for."""
+    bodies = load_catalog().departments.values()
+    return sorted(one.id for one in bodies if (one.region or "").startswith("98") == name.endswith("-98"))
+
+
+def clients() -> dict[str, Client]:
+    """The services that sign in as themselves, by their client id."""
+    found = {name: Client("approvals", departments) for name, departments in APPROVALS.items()}
+    found |= {name: Client("certificates", tuple(certificate_bodies(name))) for name in CERTIFICATES}
+    return found | {"notify": Client("notify", ())}

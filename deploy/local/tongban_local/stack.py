@@ -17,7 +17,7 @@ from tongban_local.supervise import Supervisor
 
 PROJECT = Path(__file__).resolve().parents[3]
 LOCAL = PROJECT / ".local"
-ENGINES = ("postgres", "kafka", "mail", "issuer")
+ENGINES = ("postgres", "kafka", "mail", "issuer", "ministry")
 SERVICES = (
     "intake",
     "intake-view",
@@ -26,9 +26,10 @@ SERVICES = (
     "approvals-construction",
     "approvals-neighbour",
     "certificates",
+    "certificates-98",
     "notify",
 )
-_PORT_NAMES = ("kafka", "kafka-controller", "postgres", "mail", "issuer", *SERVICES)
+_PORT_NAMES = ("kafka", "kafka-controller", "postgres", "mail", "issuer", "ministry", *SERVICES)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,21 @@ class Stack:
     def signing(self) -> Path:
         """Demo certification authority and signer of the certificates."""
         return self.root / "signing"
+
+    @property
+    def vault(self) -> Path:
+        """The keys that wrap the keys of cases: apart from the database and its copies."""
+        return self.secrets / "vault"
+
+    @property
+    def ministry(self) -> Path:
+        """What the simulated ministry's system holds."""
+        return self.root / "ministry"
+
+    @property
+    def files(self) -> Path:
+        """Uploaded files, sealed."""
+        return self.root / "files"
 
     @property
     def acts(self) -> Path:

@@ -14,11 +14,11 @@ from tongban_local.credentials import public_keys, signing_key
 
 ALGORITHM = "Ed25519"
 LIFETIME = 8 * 3600
-Role = Literal["citizen", "officer", "operator"]
+Role = Literal["citizen", "officer", "operator", "service"]
 
 
 class TokenRequest(BaseModel):
-    """Claims to sign. departments: ids, for officers; duties: head, receiver, supervisor."""
+    """Claims to sign. departments: ids, for officers and services; duties: head, receiver, supervisor; service: its name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,6 +26,7 @@ class TokenRequest(BaseModel):
     sub: UUID = Field(default_factory=uuid4)
     departments: tuple[str, ...] = ()
     duties: tuple[str, ...] = ()
+    service: str | None = None
     lifetime: int = Field(default=LIFETIME, gt=0, le=30 * 24 * 3600, description="Seconds until the token expires.")
 
 
@@ -36,6 +37,8 @@ def sign(key: OKPKey, issuer: str, request: TokenRequest) -> str:
     claims["role"] = request.role
     header = {"alg": ALGORITHM, "kid": key.kid}
     claims |= {"departments": list(request.departments), "duties": list(request.duties)}
+    if request.service is not None:
+        claims["service"] = request.service
     return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
 
 
