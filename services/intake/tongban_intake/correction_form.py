@@ -56,7 +56,7 @@ class CorrectionForm:
 def correction_form(item: Item, correction: CorrectionShown, standing: Mapping[str, Any]) -> CorrectionForm:
     """``standing`` are the answers to start from, personal ones opened; fields that the item does not have are left out."""
     names = [name for name in correction.fields if name in item.form.fields]
-    fields = tuple(_field(item, name, standing.get(name)) for name in names)
+    fields = tuple(form_field(item, name, standing.get(name)) for name in names)
     return CorrectionForm(correction, fields, tuple(_file(item, one.id, one.name) for one in correction.materials))
 
 
@@ -79,7 +79,8 @@ def _file(item: Item, name: str, label: Words) -> FileField:
     return FileField(name, MATERIAL + name, label, material.issuer, material.obtain)
 
 
-def _field(item: Item, name: str, value: Any) -> FormField:
+def form_field(item: Item, name: str, value: Any) -> FormField:
+    """A field of the item's form with the answer that stands now, or None."""
     schema = item.form.fields[name]
     label = item.form.label(name)
     hint = schema.get("x-hint")

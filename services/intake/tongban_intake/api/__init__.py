@@ -6,12 +6,14 @@ from tongban_runtime.service import new_app
 
 from tongban_intake.api import (
     applications,
+    apply,
     case_forms,
     drafts,
     guide,
     items,
     ledger,
     pages,
+    proof_pages,
     proofs,
     receipts,
     remedies,
@@ -36,6 +38,8 @@ def make_app(intake: Intake) -> FastAPI:
         app.include_router(part.router)
     app.include_router(proofs.router)
     app.include_router(vault.router)
+    for part in (apply, proof_pages):
+        app.include_router(part.router)
     for module in (ledger, resources):
         app.include_router(module.router)
         app.include_router(module.page_router)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from markupsafe import Markup
 from tongban_catalog.clock import china_day
 from tongban_catalog.department import Department
-from tongban_catalog.item import Item, Step
+from tongban_catalog.item import Item, Step, asked_fields
 from tongban_catalog.jsonld import cpsv
 from tongban_runtime.auth import public
 from tongban_runtime.problems import Problem
@@ -53,6 +53,8 @@ async def guide(
         name_of=lambda one: _name(one, departments),
         words=lambda limit: limit_shown(limit.number, limit.unit).words,
         linked_data=linked_data(cpsv(item, departments)),
+        fetched=await _fetched(intake, item, departments),
+        counts=(len(asked_fields(item)), len(item.supplied)),
         signed_in=is_signed_in(request),
     )
 
@@ -99,6 +101,18 @@ async def _list(request: Request, template: str, query: str) -> Response:
     ]
     again = f"/services?{urlencode({'q': query})}" if query else "/services"
     return pages.render(template, items=shown, query=query, again=again, signed_in=is_signed_in(request))
+
+
+async def _fetched(intake: Intake, item: Item, departments: dict[str, Department]) -> dict[str, list[Words]]:
+    """Who a material is fetched from, by material, one name for each source."""
+    resources = await intake.shelf.resources(intake.pool) if item.sources else {}
+    found: dict[str, list[Words]] = {}
+    for source in item.sources:
+        resource = resources.get(source.resource)
+        name = _name(source.resource if resource is None else resource.provider, departments)
+        if name not in found.setdefault(source.material, []):
+            found[source.material].append(name)
+    return found
 
 
 def _step(step: Step, departments: dict[str, Department]) -> tuple[Step, list[Words]]:

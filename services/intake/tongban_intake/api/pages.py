@@ -9,6 +9,7 @@ from tongban_runtime.auth import Caller
 
 from tongban_intake import act_reading, pages
 from tongban_intake.act_reading import ActRead
+from tongban_intake.api import drafts
 from tongban_intake.api.casefile import (
     Opened,
     open_act,
@@ -41,8 +42,10 @@ PageApplication = Annotated[UUID, Depends(page_application)]
 @router.get("/applications")
 async def own(request: Request, caller: Annotated[Caller, Depends(page_citizen)]) -> Response:
     """One's own applications."""
-    found = await own_applications(intake_of(request), caller)
-    return pages.render("list.html", applications=found, signed_in=True)
+    intake = intake_of(request)
+    found = await own_applications(intake, caller)
+    begun = [(one, await intake.shelf.newest(intake.pool, one.item)) for one in await drafts.list_own(request, caller)]
+    return pages.render("list.html", applications=found, drafts=begun, signed_in=True)
 
 
 @router.get("/applications/{application}")
@@ -65,7 +68,7 @@ async def live(
     intake = intake_of(request)
     owned = await require_visible(intake, application, caller)
     opened = await open_case(intake, await seen_at(request, application, 1), owned)
-    return pages.render("case_live.html", **_live(opened.shown))
+    return pages.render("case_live.html", owned=owned, **_live(opened.shown))
 
 
 @router.get("/applications/{application}/acts/{number}")

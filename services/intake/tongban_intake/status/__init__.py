@@ -23,6 +23,7 @@ Proofs stand as `tongban_catalog.proofs` says. What the vault said of the case i
 (`tongban_intake.ledger`) and shows in no other part of the status.
 """
 
+from tongban_intake.status.evidence import statuses_of
 from tongban_intake.status.fold import INTAKE_SOURCE, status
 from tongban_intake.status.model import (
     FINAL_STATES,
@@ -72,4 +73,5 @@ __all__ = [
     "decode",
     "encode",
     "status",
+    "statuses_of",
 ]

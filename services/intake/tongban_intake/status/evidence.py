@@ -1,6 +1,6 @@
 """The proofs of a case as the status shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tongban_catalog.proofs import Proof, proofs
 
@@ -10,12 +10,16 @@ from tongban_intake.status import model
 
 def proof_statuses(facts: Sequence[Fact]) -> dict[str, model.ProofStatus]:
     """Every proof by material, in the order of the names. ``facts`` are those of evidence alone."""
-    found = proofs(facts)
+    return statuses_of(proofs(facts))
+
+
+def statuses_of(found: Mapping[str, Proof]) -> dict[str, model.ProofStatus]:
+    """The same of proofs that were folded already."""
     given = {proof.provided: proof.material for proof in found.values() if proof.provided is not None}
     return {material: _status(proof, given) for material, proof in found.items()}
 
 
-def _status(proof: Proof, given: dict[str, str]) -> model.ProofStatus:
+def _status(proof: Proof, given: Mapping[str, str]) -> model.ProofStatus:
     last = proof.corrections[-1] if proof.corrections else None
     return model.ProofStatus(
         state=proof.state,

@@ -1,0 +1,272 @@
+"""Applying as pages: agree to have proofs fetched, see what came, answer what is left, check, submit.
+
+A draft is filled in page by page; nothing needs scripts, and a draft can be left and taken up again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from tongban_catalog.clock import china_day
+from tongban_catalog.item import Item, Source, asked_fields
+from tongban_runtime.auth import Caller
+from tongban_runtime.problems import Problem
+
+from tongban_intake import pages
+from tongban_intake.api import drafts, proofs
+from tongban_intake.api.bodies import DraftRequest
+from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.drafts import Draft
+from tongban_intake.api.guide import item_in_force
+from tongban_intake.api.page_route import PageRoute, page_citizen, require_own_page
+from tongban_intake.api.pages import PageApplication
+from tongban_intake.api.proof_pages import ProofPage, proof_page_of, render_proofs
+from tongban_intake.correction_form import FormField, form_field, typed_answers
+from tongban_intake.evidence.shown import OriginShown
+from tongban_intake.presentation import Words, basis_words
+
+router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
+Citizen = Annotated[Caller, Depends(page_citizen)]
+OWN_FORM = [Depends(require_own_page)]
+
+_ANSWER = "answer."
+_FIELDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShown:
+    """A proof that will be fetched: what, from whom, which fields, on what basis; ``sometimes``: for some answers only."""
+
+    material: Words
+    resource: Words
+    provider: Words
+    fields: tuple[Words, ...]
+    basis: tuple[Words, ...]
+    sometimes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer on the page that is checked before submitting. ``shown`` is how a person reads its value."""
+
+    label: Words
+    shown: Words | None
+    origin: OriginShown | None
+
+
+@router.get("/apply/{code}")
+async def start_page(request: Request, caller: Citizen, code: str) -> Response:
+    """What will be fetched from whom and what will be asked, before anything is."""
+    intake = intake_of(request)
+    item = await item_in_force(intake, code, None)
+    return pages.render(
+        "apply.html",
+        item=item,
+        open=item.in_force(china_day(intake.clock.now())),
+        sources=await sources_shown(intake, item),
+        asked=len(asked_fields(item)),
+        fetched=len(item.supplied),
+        signed_in=True,
+    )
+
+
+@router.post("/apply/{code}", dependencies=OWN_FORM)
+async def start(request: Request, caller: Citizen, code: str) -> Response:
+    """Begins a draft; with the person's consent the proofs are asked for at once."""
+    intake = intake_of(request)
+    item = await item_in_force(intake, code, None)
+    async with request.form(max_files=0, max_fields=5) as form:
+        agrees, english = form.get("consent") == "yes", form.get("language") == "en"
+    body = DraftRequest(item=item.code, region=item.region, language="en" if english else "zh")
+    draft = (await drafts.keep_draft(intake, caller, body)).draft
+    if agrees:
+        try:
+            await proofs.start_fetching(intake, draft, caller, proofs.token_of(request))
+        except Problem:
+            await drafts.discard_draft(intake, caller, draft)
+            raise
+    return RedirectResponse(f"/drafts/{draft}" if agrees else f"/drafts/{draft}/questions", 303)
+
+
+@router.get("/drafts/{application}")
+async def draft_page(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
+    """How far fetching is, and what came."""
+    page = await proof_page_of(intake_of(request), application, caller)
+    if page.submitted:
+        return RedirectResponse(f"/applications/{application}", 303)
+    return render_proofs(page, still=bool(still))
+
+
+@router.post("/drafts/{application}/consent", dependencies=OWN_FORM)
+async def consent(request: Request, caller: Citizen, application: PageApplication) -> Response:
+    """Agrees to the fetching of proofs after all."""
+    await proofs.start_fetching(intake_of(request), application, caller, proofs.token_of(request))
+    return RedirectResponse(f"/drafts/{application}", 303)
+
+
+@router.get("/drafts/{application}/questions")
+async def questions(request: Request, caller: Citizen, application: PageApplication) -> Response:
+    """What nobody else can answer; beside it, what was fetched and from whom."""
+    page = await proof_page_of(intake_of(request), application, caller)
+    draft = await drafts.get_draft(request, application, caller)
+    return _questions(page, draft, draft.answers)
+
+
+@router.post("/drafts/{application}/questions", dependencies=OWN_FORM)
+async def answer(request: Request, caller: Citizen, application: PageApplication) -> Response:
+    """Keeps the answers. What is wrong with one is said beside its field, and the others are kept all the same."""
+    intake = intake_of(request)
+    page = await proof_page_of(intake, application, caller)
+    draft = await drafts.get_draft(request, application, caller)
+    async with request.form(max_files=0, max_fields=_FIELDS) as form:
+        typed = {
+            name.removeprefix(_ANSWER): str(value)
+            for name, value in form.items()
+            if name.startswith(_ANSWER) and isinstance(value, str)
+        }
+    asked = _asked(page, draft)
+    answers = typed_answers(page.item, {name: text for name, text in typed.items() if name in asked})
+    body = DraftRequest(
+        item=draft.item,
+        region=draft.region or page.item.region,
+        language=draft.language,
+        answers=answers,
+        materials=draft.materials,
+    )
+    changed = await drafts.replace_draft(intake, caller, application, body)
+    errors = [error for error in changed.errors if error["field"] in asked]
+    if errors:
+        fresh = await proof_page_of(intake, application, caller)
+        return _questions(fresh, changed, typed, errors)
+    return RedirectResponse(f"/drafts/{application}/check", 303)
+
+
+@router.get("/drafts/{application}/check")
+async def check(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
+    """Everything once more, each answer with its source, before it is submitted."""
+    page = await proof_page_of(intake_of(request), application, caller)
+    draft = await drafts.get_draft(request, application, caller)
+    return _check(page, draft, still=bool(still))
+
+
+@router.post("/drafts/{application}/submission", dependencies=OWN_FORM)
+async def submit(request: Request, caller: Citizen, application: PageApplication) -> Response:
+    """Applies, under the draft's own number; sending it twice applies once."""
+    try:
+        await drafts.submit(request, application, caller)
+    except Problem as problem:
+        if problem.status != 422:
+            raise
+        page = await proof_page_of(intake_of(request), application, caller)
+        return _check(page, await drafts.get_draft(request, application, caller), still=True, status=422)
+    return RedirectResponse(f"/applications/{application}", 303)
+
+
+@router.post("/drafts/{application}/discard", dependencies=OWN_FORM)
+async def discard(request: Request, caller: Citizen, application: PageApplication) -> Response:
+    """Throws a draft away, with all that was fetched for it."""
+    await drafts.discard_draft(intake_of(request), caller, application)
+    return RedirectResponse("/applications", 303)
+
+
+async def sources_shown(intake: Intake, item: Item) -> list[SourceShown]:
+    """The proofs of an item that are fetched, in the order of its sources."""
+    resources = await intake.shelf.resources(intake.pool)
+    bodies = await intake.shelf.departments(intake.pool)
+
+    def one(source: Source) -> SourceShown:
+        resource, material = resources.get(source.resource), item.material(source.material)
+        provider = None if resource is None else bodies.get(resource.provider)
+        fields = [
+            field.name for name in source.fields if resource is not None and (field := resource.field(name)) is not None
+        ]
+        return SourceShown(
+            material=_words(None if material is None else material.name, source.material),
+            resource=_words(None if resource is None else resource.name, source.resource),
+            provider=_words(None if provider is None else provider.name, source.resource),
+            fields=tuple(_words(field, "") for field in fields),
+            basis=tuple(basis_words(basis) for basis in source.basis),
+            sometimes=source.when is not None or (material is not None and material.when is not None),
+        )
+
+    return [one(source) for source in item.sources]
+
+
+def _asked(page: ProofPage, draft: Draft) -> list[str]:
+    """The fields that the person answers, in the order of the form."""
+    if not draft.origins:
+        return list(page.item.form.fields)
+    return [one.field for one in draft.origins if one.origin == "asked" and one.field in page.item.form.fields]
+
+
+def _questions(
+    page: ProofPage, draft: Draft, standing: Mapping[str, Any], errors: list[dict[str, str]] | None = None
+) -> Response:
+    found = errors or []
+    failed = {one.field for one in draft.origins if one.failed}
+    fields: list[tuple[FormField, bool]] = [
+        (form_field(page.item, name, standing.get(name)), name in failed) for name in _asked(page, draft)
+    ]
+    given = [_answer(page.item, one) for one in draft.origins if one.origin != "asked" and _is_answer(page, one)]
+    return pages.render(
+        "questions.html",
+        422 if found else 200,
+        page=page,
+        fields=fields,
+        given=given,
+        errors=found,
+        messages={error["field"]: error for error in found},
+        signed_in=True,
+    )
+
+
+def _check(page: ProofPage, draft: Draft, *, still: bool, status: int = 200) -> Response:
+    known = {one.field: one for one in draft.origins}
+    answers = []
+    for name in page.item.form.fields:
+        origin = known.get(name)
+        if origin is not None and origin.origin != "asked":
+            answers.append(_answer(page.item, origin))
+        elif name in draft.answers:
+            label = page.item.form.label(name)
+            value = shown_value(page.item, name, draft.answers[name])
+            answers.append(Answer(Words(zh=label.zh, en=label.en), value, origin))
+    awaited = {one.field for one in draft.origins if one.origin == "awaited"}
+    errors = [error for error in draft.errors if error["field"] not in awaited]
+    waits = bool(awaited) or bool(page.told.pending)
+    return pages.render(
+        "check.html",
+        status,
+        page=page,
+        answers=answers,
+        errors=errors,
+        awaits=bool(awaited),
+        ready=not draft.errors,
+        renews=waits and not still,
+        signed_in=True,
+    )
+
+
+def _is_answer(page: ProofPage, one: OriginShown) -> bool:
+    return one.field in page.item.form.fields
+
+
+def _answer(item: Item, one: OriginShown) -> Answer:
+    shown = None if one.origin == "awaited" else shown_value(item, one.field, one.value)
+    return Answer(one.label, shown, one)
+
+
+def shown_value(item: Item, name: str, value: Any) -> Words:
+    """An answer as a person reads it: the label of a choice, yes or no, else itself."""
+    if isinstance(value, bool):
+        return Words(zh="是", en="yes") if value else Words(zh="否", en="no")
+    label = item.form.fields.get(name, {}).get("x-labels", {}).get(str(value))
+    if label is not None:
+        return Words(zh=label["zh"], en=label["en"])
+    return Words(zh=str(value), en=str(value))
+
+
+def _words(text: Any, otherwise: str) -> Words:
+    return Words(zh=otherwise, en=otherwise) if text is None else Words(zh=text.zh, en=text.en)

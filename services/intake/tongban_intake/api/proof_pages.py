@@ -1,0 +1,179 @@
+"""The proofs of a case as pages: how far fetching them is, what each says and whence it comes, that it is wrong, and the
+upload of one that could not be fetched. The same for a draft and for an application.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from tongban_catalog.item import Item
+from tongban_runtime.auth import Caller
+from tongban_runtime.problems import Problem
+
+from tongban_intake import pages
+from tongban_intake.api import proofs, uploads
+from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen, require_own_page
+from tongban_intake.api.pages import PageApplication
+from tongban_intake.evidence.shown import CaseProofs, ProofDetail, case_proofs
+from tongban_intake.presentation import ProofShown, Words, proofs_shown
+from tongban_intake.presentation.shown import Department
+from tongban_intake.status import statuses_of
+from tongban_intake.store import applications
+
+router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
+Citizen = Annotated[Caller, Depends(page_citizen)]
+OWN_FORM = [Depends(require_own_page)]
+
+_TEXT = 2000
+_UPLOAD_BYTES = 21 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ProofPage:
+    """What the pages of one case's proofs are made of: each proof with its values, and in words."""
+
+    case: UUID
+    item: Item
+    told: CaseProofs
+    words: dict[str, ProofShown]
+    submitted: bool
+
+    @property
+    def home(self) -> str:
+        return f"/applications/{self.case}/proofs" if self.submitted else f"/drafts/{self.case}"
+
+    def proof(self, material: str) -> ProofDetail:
+        """Raises `Problem` 404."""
+        found = next((one for one in self.told.proofs if one.material == material), None)
+        if found is None:
+            raise no_such_page()
+        return found
+
+
+async def proof_page_of(intake: Intake, case: UUID, caller: Caller) -> ProofPage:
+    """The proofs of one's own draft or application. Raises `Problem` 404."""
+    async with intake.pool.acquire() as tx, tx.transaction():
+        await uploads.require_own(tx, case, caller)
+        seen = await proofs.picture_of(intake, tx, case)
+        resources = await intake.shelf.resources(tx)
+        bodies = await intake.shelf.departments(tx)
+        submitted = await applications.applicant_of(tx, case) is not None
+
+    def department(name: str) -> Department:
+        known = bodies.get(name)
+        words = Words(zh=name, en=name) if known is None else Words(zh=known.name_zh, en=known.name_en)
+        return Department(id=name, name=words)
+
+    told = case_proofs(seen, resources, bodies, 0)
+    shown = proofs_shown(statuses_of(seen.proofs), seen.item, department)
+    return ProofPage(case, seen.item, told, {one.material: one for one in shown}, submitted)
+
+
+@router.get("/applications/{application}/proofs")
+async def of_application(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
+    """The proofs of an application."""
+    page = await proof_page_of(intake_of(request), application, caller)
+    if not page.submitted:
+        raise no_such_page()
+    return render_proofs(page, still=bool(still))
+
+
+def render_proofs(
+    page: ProofPage, *, still: bool, status: int = 200, problem: tuple[str, Problem] | None = None
+) -> Response:
+    """The list of proofs; it renews itself while something is pending, unless it is to stand ``still``."""
+    uploading = any(one.upload_allowed for one in page.told.proofs)
+    return pages.render(
+        "proofs.html",
+        status,
+        page=page,
+        told=page.told,
+        words=page.words,
+        renews=bool(page.told.pending) and not still and not uploading and problem is None,
+        problem=problem,
+        signed_in=True,
+    )
+
+
+@router.get("/proofs/{application}/{material}/dispute")
+async def dispute_page(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
+    """What a source gave, with room to say what is wrong."""
+    page = await proof_page_of(intake_of(request), application, caller)
+    return _dispute(page, page.proof(material))
+
+
+@router.post("/proofs/{application}/{material}/dispute", dependencies=OWN_FORM)
+async def dispute(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
+    """Says that what a source gave is wrong."""
+    intake = intake_of(request)
+    page = await proof_page_of(intake, application, caller)
+    async with request.form(max_files=0, max_fields=60) as form:
+        fields = [str(one) for one in form.getlist("fields")]
+        text = str(form.get("text", "")).strip()
+    try:
+        body = proofs.DisputeRequest.model_validate({"fields": fields, "text": text})
+    except ValidationError:
+        return _dispute(page, page.proof(material), fields, text, wrong=True)
+    await proofs.dispute_proof(intake, application, material, caller, body)
+    return RedirectResponse(page.home, 303)
+
+
+def _dispute(
+    page: ProofPage, proof: ProofDetail, fields: list[str] | None = None, text: str = "", *, wrong: bool = False
+) -> Response:
+    if proof.state != "provided":
+        raise no_such_page()
+    return pages.render(
+        "dispute.html",
+        422 if wrong else 200,
+        page=page,
+        proof=proof,
+        chosen=fields or [],
+        text=text,
+        wrong=wrong,
+        limit=_TEXT,
+        signed_in=True,
+    )
+
+
+@router.post("/proofs/{application}/{material}/refetch", dependencies=OWN_FORM)
+async def refetch(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
+    """Has a proof fetched once more."""
+    intake = intake_of(request)
+    page = await proof_page_of(intake, application, caller)
+    await proofs.fetch_again(intake, application, material, caller)
+    return RedirectResponse(page.home, 303)
+
+
+@router.post("/proofs/{application}/{material}/file", dependencies=OWN_FORM)
+async def upload(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
+    """Brings a proof that could not be fetched; what is wrong with the file is said beside it."""
+    intake = intake_of(request)
+    page = await proof_page_of(intake, application, caller)
+    page.proof(material)
+    try:
+        content, name = await _file(request)
+        checked = await intake.uploads.examine(content, name)
+        await uploads.bring(intake, caller, application, material, checked, promise=False)
+    except Problem as problem:
+        if problem.status in (404, 410):
+            raise
+        return render_proofs(page, still=True, status=problem.status, problem=(material, problem))
+    return RedirectResponse(page.home, 303)
+
+
+async def _file(request: Request) -> tuple[bytes, str | None]:
+    """The chosen file and the name that the browser gave. Raises `Problem` 413, 422."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > _UPLOAD_BYTES:
+        raise Problem(413, "too-large", "文件太大，最多 20 MiB。", "The file is too large: 20 MiB at most.")
+    async with request.form(max_files=1, max_fields=5) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile) or not file.size:
+            raise Problem(422, "no-file", "请选择文件。", "Choose a file.")
+        return await file.read(), file.filename
