@@ -80,8 +80,13 @@ VERIFY_URL = "http://127.0.0.1:8103"
 
 
 @pytest.fixture(scope="module")
-async def database_pool(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Any]:
-    pool = await create_pool(await database("tongban_certificates"), 6)
+async def dsn(database: Callable[[str], Awaitable[str]]) -> str:
+    return await database("tongban_certificates")
+
+
+@pytest.fixture(scope="module")
+async def database_pool(dsn: str) -> AsyncIterator[Any]:
+    pool = await create_pool(dsn, 6)
     yield pool
     await pool.close()
 

@@ -1,7 +1,8 @@
-"""``python -m tongban_certificates``: run the service; ``... migrate``: bring its database up to date."""
+"""``python -m tongban_certificates``: runs the service, migrates its database, imports a table into a register."""
 
 from tongban_runtime.service import main
 
+from tongban_certificates import importing
 from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.wiring import wire
 
@@ -11,4 +12,4 @@ def load_settings() -> CertificatesSettings:
 
 
 if __name__ == "__main__":
-    main("tongban_certificates", load_settings, wire)
+    main("tongban_certificates", load_settings, wire, {"import": importing.command})

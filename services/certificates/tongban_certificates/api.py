@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
-from starlette.datastructures import UploadFile
-from starlette.types import Message
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, citizen, public, signed_in
 from tongban_runtime.clock import Clock
@@ -22,19 +20,12 @@ from tongban_runtime.service import new_app
 from tongban_certificates import identifier, pages, sealing, store
 from tongban_certificates.domain import CHINA
 from tongban_certificates.store import CertificateRow
+from tongban_certificates.upload import file_of
 from tongban_certificates.verification import MESSAGES, CertificateVerifier, Outcome
 
 MAX_UPLOAD_BYTES = pages.MAX_UPLOAD_MIB * 1024 * 1024
 
-_FORM_OVERHEAD_BYTES = 16 * 1024
 _CHECKS_AT_ONCE = 2
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 _TONES: Mapping[Outcome, Literal["good", "bad", "doubt"]] = {
     "valid": "good",
     "revoked": "bad",
@@ -127,10 +118,18 @@ class Desk:
     checks: asyncio.Semaphore
 
 
-def make_app(pool: Pool, shelf: Shelf, clock: Clock, verifier: CertificateVerifier, keyring: Keyring) -> FastAPI:
-    app = new_app("通办 电子证照 Tongban certificates", "签发、出示、核验。Issue, show, verify.")
+def make_app(
+    pool: Pool, shelf: Shelf, clock: Clock, verifier: CertificateVerifier, keyring: Keyring, *more: APIRouter
+) -> FastAPI:
+    """The app; ``more`` are the routes of the registers and of what is shared from them."""
+    app = new_app(
+        "通办 电子证照 Tongban certificates",
+        "签发、出示、核验；登记与共享。Issue, show, verify; registers and sharing.",
+    )
     app.state.desk = Desk(pool, shelf, clock, verifier, keyring, asyncio.Semaphore(_CHECKS_AT_ONCE))
     app.include_router(router)
+    for routes in more:
+        app.include_router(routes)
     return app
 
 
@@ -243,7 +242,7 @@ async def verify_number(request: Request, number: str) -> Response:
 async def verify_file(request: Request) -> Response:
     """Checks an uploaded PDF (multipart field ``file``, 5 MiB at most): a page, or JSON for clients that accept it first."""
     desk = _desk(request)
-    content = await _upload(request)
+    content = await file_of(request, MAX_UPLOAD_BYTES, _too_large(), _no_file())
     async with desk.checks:
         checked = await desk.verifier.verify_async(content)
     outcome = checked.outcome
@@ -265,7 +264,7 @@ def _page(zh: str, en: str, status: int = 200, **context: object) -> HTMLRespons
     html = pages.render(
         "verify.html", **{"title_zh": zh, "title_en": en, "result": None, "certificate": None, **context}
     )
-    return HTMLResponse(html, status, headers=_PAGE_HEADERS)
+    return HTMLResponse(html, status, headers=pages.HEADERS)
 
 
 def _path_segment(number: str) -> str:
@@ -341,37 +340,16 @@ def _standing(found: PublicCertificate) -> dict[str, str]:
     }
 
 
-async def _upload(request: Request) -> bytes:
-    """The uploaded file. Raises `Problem` 413 as soon as the body is too long, 422 when there is no file."""
-    left = MAX_UPLOAD_BYTES + _FORM_OVERHEAD_BYTES
-
-    async def limited() -> Message:
-        nonlocal left
-        message = await request.receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _too_large()
-        return message
-
-    form: Any = await Request(request.scope, limited).form(max_files=1, max_fields=2)
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Problem(
-                422, "no-file", "请选择要核验的 PDF 文件。", "Choose the PDF file to check, in the form field 'file'."
-            )
-        content = await file.read(MAX_UPLOAD_BYTES + 1)
-    finally:
-        await form.close()
-    if len(content) > MAX_UPLOAD_BYTES:
-        raise _too_large()
-    return content
-
-
 def _too_large() -> Problem:
     return Problem(
         413,
         "file-too-large",
         f"文件超过 {pages.MAX_UPLOAD_MIB} MiB，请上传原始证照文件。",
         f"The file is larger than {pages.MAX_UPLOAD_MIB} MiB: upload the original certificate.",
+    )
+
+
+def _no_file() -> Problem:
+    return Problem(
+        422, "no-file", "请选择要核验的 PDF 文件。", "Choose the PDF file to check, in the form field 'file'."
     )

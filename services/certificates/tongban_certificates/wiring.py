@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
@@ -13,13 +14,23 @@ from tongban_certificates.document import CertificateRenderer
 from tongban_certificates.domain import FACTS
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
+from tongban_certificates.registers.api import bound
+from tongban_certificates.registers.desk import RegisterDesk
+from tongban_certificates.registers.holder import load_key
+from tongban_certificates.registers.pull import PulledRegister
+from tongban_certificates.registers.register import Registers
 from tongban_certificates.settings import CertificatesSettings
+from tongban_certificates.sharing.wiring import parts
 from tongban_certificates.signing import CertificateSigner
 from tongban_certificates.verification import CertificateVerifier
 
 
 async def wire(runtime: Runtime) -> Parts:
-    """The parts of the service. Raises `SigningDirectoryError` when the signing directory cannot be used."""
+    """The parts of the service.
+
+    Raises `SigningDirectoryError` when the signing directory cannot be used, `RegisterKeyError` when the key of the registers
+    is not the one that they were kept under.
+    """
     settings = runtime.settings
     assert isinstance(settings, CertificatesSettings)
     credentials = await asyncio.to_thread(load_credentials, settings.signing_dir)
@@ -27,6 +38,11 @@ async def wire(runtime: Runtime) -> Parts:
     press = Press(renderer, CertificateSigner(credentials), settings.verify_url)
     shelf = Shelf()
     handlers = CertificateHandlers(shelf, runtime.clock, settings.certificates_issuers)
+    registers = await open_registers(runtime, settings, shelf)
+    desk = RegisterDesk(runtime.pool, runtime.clock, shelf, registers, settings.registers)
+    sharing = parts(runtime, shelf, registers, settings.registers)
+    registry = handlers.registry()
+    sharing.register(registry)
 
     def issuer(heartbeat: Heartbeat) -> IssuingWorker:
         return IssuingWorker(
@@ -44,7 +60,28 @@ async def wire(runtime: Runtime) -> Parts:
         return AlarmWorker(runtime.pool, runtime.clock, FACTS, handlers.ring, heartbeat)
 
     return Parts(
-        app=make_app(runtime.pool, shelf, runtime.clock, CertificateVerifier(credentials.ca), runtime.keyring),
-        registry=handlers.registry(),
-        workers={"issuer": issuer, "alarms": alarms},
+        app=make_app(
+            runtime.pool,
+            shelf,
+            runtime.clock,
+            CertificateVerifier(credentials.ca),
+            runtime.keyring,
+            bound(desk),
+            sharing.router,
+        ),
+        registry=registry,
+        workers={"issuer": issuer, "alarms": alarms, **sharing.workers},
     )
+
+
+async def open_registers(runtime: Runtime, settings: CertificatesSettings, shelf: Shelf) -> Registers:
+    """The registers that are kept here, and those that are asked elsewhere. Raises `RegisterKeyError`."""
+
+    async def published(resource: str) -> Resource | None:
+        return (await shelf.resources(runtime.pool)).get(resource)
+
+    token = None if settings.pull_token is None else settings.pull_token.get_secret_value()
+    remote = {resource: PulledRegister(address, published, token) for resource, address in settings.pull.items()}
+    registers = Registers(await asyncio.to_thread(load_key, settings.register_key_file), remote)
+    await registers.check_key(runtime.pool)
+    return registers

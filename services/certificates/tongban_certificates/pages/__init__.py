@@ -1,4 +1,4 @@
-"""The public verification page: plain HTML that works on a phone and without JavaScript."""
+"""The public verification page and the officers' import page: plain HTML that works on a phone and without JavaScript."""
 
 from datetime import datetime
 from functools import cache
@@ -9,6 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tongban_certificates.domain import CHINA
 
 MAX_UPLOAD_MIB = 5
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
 
 
 def china_date(moment: datetime) -> str:

@@ -64,7 +64,7 @@ class PulledRegister:
         if status != 200:
             raise SourceDownError(f"{resource} answered {status}")
         answer = _read(body, resource)
-        values = {name: answer.values[name] for name in asked.fields if answer.values.get(name) is not None}
+        values: dict[str, object] = {name: answer.values[name] for name in asked.fields if answer.values.get(name) is not None}
         if check_values(known, values):
             raise SourceDownError(f"{resource} answered what the resource does not have")
         return Record(
