@@ -88,5 +88,5 @@ async def test_the_command_publishes(engines: Engines, topics: str) -> None:
         )
         output, _ = await command.communicate()
         assert command.returncode == 0
-        entries = len(CATALOG.departments) + len(CATALOG.items) + len(CATALOG.calendars)
+        entries = len(CATALOG.departments) + len(CATALOG.items) + len(CATALOG.calendars) + len(CATALOG.resources)
         assert output.decode().count(said) == entries
