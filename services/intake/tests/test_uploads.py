@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from tongban_catalog.proofs import proofs
+from tongban_intake.uploads import rows
 from tongban_intake.uploads.desk import Uploads, recall
 from tongban_runtime import facts
 from tongban_schemas.envelope import Event, EventData, event_id
@@ -290,3 +291,25 @@ async def test_an_object_that_was_changed_is_not_shown(desk: Desk) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     async with desk.client() as client:
         assert (await client.get(f"/v1/proofs/{desk.case}/{SEEN}/file")).status_code == 503
+
+
+async def test_objects_that_nothing_leads_to_are_swept_after_a_day(desk: Desk) -> None:
+    await desk.fail(SEEN)
+    await desk.put(picture())
+    intake = desk.service.app.state.intake
+    await intake.uploads.files.put(b"left behind")
+    now = datetime.now(UTC)
+    assert await intake.uploads.sweep(intake.pool, now) == 0
+    assert await intake.uploads.sweep(intake.pool, now + timedelta(days=2)) == 1
+    assert len(desk.objects()) == 1
+
+
+async def test_an_erased_case_leaves_no_file(desk: Desk) -> None:
+    await desk.fail(SEEN)
+    await desk.put(picture())
+    intake = desk.service.app.state.intake
+    async with intake.pool.acquire() as tx, tx.transaction():
+        names = await rows.forget(tx, [UUID(desk.case)])
+    await intake.uploads.files.delete([*names, *names])
+    assert await desk.nothing_is_kept() is False
+    assert desk.objects() == []

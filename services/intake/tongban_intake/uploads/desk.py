@@ -6,7 +6,7 @@ Everything slow is done before the case is locked. What is kept for nothing, bec
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -20,13 +20,14 @@ from tongban_schemas.events import evidence
 from tongban_schemas.events.evidence import EvidenceUploaded, upload_field
 
 from tongban_intake import domain
-from tongban_intake.uploads import check
+from tongban_intake.uploads import check, rows
 from tongban_intake.uploads.check import Checked, Converter
 from tongban_intake.uploads.rows import KeptFile
 from tongban_intake.uploads.rules import FileRefusedError
 from tongban_intake.uploads.scan import Scanner, ScannerSilentError
 from tongban_intake.uploads.store import Files, FilesUnavailableError
 
+_SETTLED_AFTER: Final = timedelta(days=1)
 _MODELS: Final[Mapping[str, type[EventData]]] = {
     **domain.MODELS,
     **{model.TYPE: model for model in evidence.EVENTS},
@@ -71,6 +72,15 @@ class Uploads:
         except FilesUnavailableError as error:
             raise no_store() from error
         return KeptFile(upload.id, upload.case, upload.material, name, digest(checked), checked.media)
+
+    async def sweep(self, pool: Pool, now: datetime) -> int:
+        """Deletes objects older than a day that no proof lies in: what a process left that died at the wrong moment.
+
+        How many they were. Raises `FilesUnavailableError`.
+        """
+        left = await rows.unknown(pool, await self.files.older_than(now - _SETTLED_AFTER))
+        await self.files.delete(left)
+        return len(left)
 
     async def open(self, keys: CaseKeys, file: KeptFile) -> bytes:
         """The file. Raises `Problem` 503, `SealBrokenError`."""

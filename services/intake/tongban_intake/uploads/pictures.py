@@ -6,7 +6,7 @@ Runs in the confined process.
 import io
 from typing import Final
 
-import pillow_heif
+import pi_heif  # type: ignore[import-untyped]
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tongban_intake.uploads.rules import MAX_BYTES, MAX_PIXELS, MIN_SIDE, FileRefusedError, Media
@@ -31,7 +31,7 @@ _ONE_PICTURE: Final[frozenset[Kind]] = frozenset(("png", "webp", "tiff", "gif"))
 
 def redraw(content: bytes, kind: Kind) -> tuple[Media, bytes]:
     """The picture as PNG, or as JPEG where it was lossy or would be too large. Raises `FileRefusedError`."""
-    pillow_heif.register_heif_opener(thumbnails=False)
+    pi_heif.register_heif_opener(thumbnails=False)
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS[kind]) as opened:

@@ -51,6 +51,15 @@ async def find(tx: Tx | Pool, case: UUID, material: str) -> KeptFile | None:
     return None if row is None else KeptFile(*row)
 
 
+async def unknown(tx: Tx | Pool, names: Sequence[str]) -> list[str]:
+    """Those of the objects that no proof lies in."""
+    rows = await tx.fetch(
+        "SELECT name FROM unnest($1::text[]) AS t(name) WHERE NOT EXISTS (SELECT FROM evidence_file WHERE object = name)",
+        list(names),
+    )
+    return [row["name"] for row in rows]
+
+
 async def forget(tx: Tx, cases: Sequence[UUID]) -> list[str]:
     """Removes what is known of the files of cases; the names of the objects, to be deleted after the commit."""
     rows = await tx.fetch("DELETE FROM evidence_file WHERE application = ANY($1) RETURNING object", list(cases))

@@ -1,6 +1,7 @@
 """The store of files: a folder or a bucket, beside the database. It only ever sees sealed bytes under random names."""
 
 import secrets
+from datetime import datetime
 from typing import Final
 
 import obstore
@@ -52,8 +53,20 @@ class Files:
         except (BaseError, OSError, ValueError) as error:
             raise FilesUnavailableError("the store of files deletes nothing") from error
 
+    async def older_than(self, at: datetime) -> list[str]:
+        """The objects that were put before an instant. Raises `FilesUnavailableError`."""
+        try:
+            return [
+                found["path"]
+                async for some in obstore.list(self._open())
+                for found in some
+                if found["last_modified"] < at
+            ]
+        except (BaseError, OSError, ValueError) as error:
+            raise FilesUnavailableError("the store of files lists nothing") from error
+
     async def give_up(self, place: str) -> None:
-        """Deletes what was put for nothing. When that fails too it stays, sealed, and nothing leads to it."""
+        """Deletes what was put for nothing. When that fails too it stays, sealed, until it is swept."""
         try:
             await self.delete([place])
         except FilesUnavailableError as error:
