@@ -116,6 +116,17 @@ async def test_a_closed_case_learns_that_it_changed_and_not_how(world: World, en
     assert running.sealed.keys() == {"address"}
 
 
+async def test_values_wait_for_a_vault_that_has_not_heard_yet_what_was_given(world: World) -> None:
+    await world.ask(asked("a"))
+    world.keyring.refusing[cases.case_id("a")] = "not-your-case"
+    await move(world, "示例路2号")
+    assert corrections(await world.ask()) == {}
+    del world.keyring.refusing[cases.case_id("a")]
+    world.clock.advance(timedelta(seconds=1))
+    (told,) = corrections(await world.ask()).values()
+    assert told.sealed.keys() == {"address"}
+
+
 async def test_a_withdrawn_record_is_told_without_values(world: World) -> None:
     await world.ask(asked("a"))
     async with world.pool.acquire() as tx, tx.transaction():

@@ -62,8 +62,11 @@ CREATE TABLE correction (
     withdrawn boolean NOT NULL,
     cause text NOT NULL CHECK (cause IN ('dispute', 'source')),
     at timestamptz NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    retry_at timestamptz,
     PRIMARY KEY (provided, version)
 );
+COMMENT ON COLUMN correction.retry_at IS 'Null: at once.';
 COMMENT ON TABLE correction IS 'Receivers who have still to be told of a record''s new version.';
 
 CREATE TABLE evidence_dispute (

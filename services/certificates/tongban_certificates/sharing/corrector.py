@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from tongban_runtime import outbox
 from tongban_runtime.database import ENGINE_ERRORS
 from tongban_runtime.health import Heartbeat
-from tongban_runtime.keys import KeyRequest
+from tongban_runtime.keys import KeyRequest, Refused
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field
@@ -19,6 +20,9 @@ from tongban_certificates.sharing.context import Around, Sharing, around
 from tongban_certificates.sharing.domain import ShareRequest
 from tongban_certificates.sharing.receivers import Correction, Disclosure
 
+FIRST_PAUSE: Final = timedelta(seconds=1)
+MAX_ATTEMPTS: Final = 10
+"""How often the vault is asked for a case of which it does not know the answer yet, with pauses that double."""
 _IDLE_SECONDS: Final = 0.2
 _ENGINE_PAUSE_SECONDS: Final = 0.5
 
@@ -48,7 +52,7 @@ class Corrector:
     async def round(self) -> int:
         """Tells one batch of receivers; returns how many. Raises `VaultUnavailableError`."""
         sharing = self._sharing
-        ids = await receivers.untold(sharing.pool, self._batch)
+        ids = await receivers.untold(sharing.pool, sharing.clock.now(), self._batch)
         if not ids:
             return 0
         given = await receivers.disclosures(sharing.pool, ids)
@@ -67,8 +71,12 @@ class Corrector:
             records = await sharing.registers.records(tx, {given[one].record for one in pending})
             events: list[Event] = []
             now = sharing.clock.now()
-            for one, correction in pending.items():
-                disclosure = given[one]
+            late = {one: correction for one, correction in pending.items() if _too_early(keys.get(one), correction)}
+            for one, correction in late.items():
+                await receivers.tell_later(tx, one, now + FIRST_PAUSE * 2**correction.attempts)
+            ready = {one: correction for one, correction in pending.items() if one not in late}
+            for one, correction in ready.items():
+                disclosure, given_keys = given[one], keys.get(one)
                 record = records.get(disclosure.record)
                 events.append(
                     answers.corrected(
@@ -77,14 +85,14 @@ class Corrector:
                         correction,
                         known.resources[disclosure.resource],
                         record,
-                        keys.get(one),
+                        given_keys if isinstance(given_keys, CaseKeys) else None,
                         now,
                     )
                 )
                 recorded_at = now if record is None else record.changed_at
                 await receivers.know(tx, one, correction.version, recorded_at)
             await outbox.publish(tx, events)
-            await receivers.told(tx, pending)
+            await receivers.told(tx, ready)
         return len(pending)
 
 
@@ -94,8 +102,8 @@ async def keys_of(
     corrections: Mapping[UUID, Correction],
     requests: Mapping[UUID, ShareRequest],
     known: Around,
-) -> dict[UUID, CaseKeys]:
-    """The keys to tell receivers the new values with; those whose case is closed or erased are absent."""
+) -> dict[UUID, CaseKeys | Refused]:
+    """The keys to tell receivers the new values with; those whose case has ended are absent."""
     asked: dict[UUID, KeyRequest] = {}
     for one in given:
         request = requests[one.request]
@@ -114,4 +122,9 @@ async def keys_of(
     if not asked:
         return {}
     released = await sharing.keyring.release(list(asked.values()))
-    return {name: keys for name, keys in zip(asked, released, strict=True) if isinstance(keys, CaseKeys)}
+    return dict(zip(asked, released, strict=True))
+
+
+def _too_early(keys: CaseKeys | Refused | None, correction: Correction) -> bool:
+    """Whether the vault has not heard yet that the case was given the record: the answer is on its way to it."""
+    return isinstance(keys, Refused) and keys.rule == "not-your-case" and correction.attempts < MAX_ATTEMPTS

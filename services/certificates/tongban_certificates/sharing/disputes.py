@@ -8,7 +8,7 @@ from tongban_catalog.resource import Resource
 from tongban_runtime import facts, outbox
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
-from tongban_runtime.keys import keys_for
+from tongban_runtime.keys import Refused, keys_for
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
@@ -85,7 +85,7 @@ async def answer(sharing: Sharing, caller: Caller, name: UUID, outcome: Outcome,
     case = await _find(sharing, caller, name)
     keys = await _keys(sharing, caller, case)
     remote: Record | None = None
-    told: dict[UUID, CaseKeys] = {}
+    told: dict[UUID, CaseKeys | Refused] = {}
     receiving: list[Disclosure] = []
     elsewhere = outcome == "corrected" and sharing.registers.is_remote(case.given.resource)
     if elsewhere:
@@ -108,10 +108,16 @@ async def answer(sharing: Sharing, caller: Caller, name: UUID, outcome: Outcome,
         requests = await store.requests(tx, {one.request for one in receiving})
         for one in receiving:
             assert case.resource is not None
-            correction = _correction(case, one, remote)
+            correction, given_keys = _correction(case, one, remote), told.get(one.provided)
             events.append(
                 answers.corrected(
-                    requests[one.request], one, correction, case.resource, remote, told.get(one.provided), now
+                    requests[one.request],
+                    one,
+                    correction,
+                    case.resource,
+                    remote,
+                    given_keys if isinstance(given_keys, CaseKeys) else None,
+                    now,
                 )
             )
             await receivers.know(tx, one.provided, correction.version, now if remote is None else remote.changed_at)
@@ -165,7 +171,7 @@ async def _changed(sharing: Sharing, tx: Tx, case: Case) -> bool:
 
 async def _receivers(
     sharing: Sharing, case: Case, record: Record | None
-) -> tuple[list[Disclosure], dict[UUID, CaseKeys]]:
+) -> tuple[list[Disclosure], dict[UUID, CaseKeys | Refused]]:
     """Who was given an older version of a record that lies elsewhere, and the keys to tell them: nobody else tells us."""
     given = [
         one

@@ -50,13 +50,17 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a receiver has still to be told: the versions of a record that it does not know, as one change."""
+    """What a receiver has still to be told: the versions of a record that it does not know, as one change.
+
+    ``attempts``: how often the vault did not know yet that the receiver was given the record.
+    """
 
     provided: UUID
     version: int
     changed: frozenset[str]
     withdrawn: bool
     cause: Cause
+    attempts: int = 0
 
 
 async def disclose(tx: Tx, given: Sequence[Disclosure]) -> None:
@@ -129,10 +133,15 @@ async def enqueue(tx: Tx, changes: Sequence[RecordChanged], cause: Cause) -> Non
     )
 
 
-async def untold(tx: Tx | Pool, limit: int) -> list[UUID]:
-    """Receivers who have to be told something: the ids of what they were given."""
+async def untold(tx: Tx | Pool, now: datetime, limit: int) -> list[UUID]:
+    """Receivers who have to be told something now: the ids of what they were given."""
     rows = await tx.fetch(
-        "SELECT provided FROM correction GROUP BY provided ORDER BY min(at), provided LIMIT $1", limit
+        """
+        SELECT provided FROM correction GROUP BY provided HAVING coalesce(max(retry_at), $1) <= $1
+        ORDER BY min(at), provided LIMIT $2
+        """,
+        now,
+        limit,
     )
     return [row["provided"] for row in rows]
 
@@ -151,8 +160,15 @@ async def corrections(tx: Tx | Pool, provided: Collection[UUID]) -> dict[UUID, C
             changed=frozenset(row["changed"]) | (before.changed if before else frozenset()),
             withdrawn=row["withdrawn"],
             cause="dispute" if "dispute" in (row["cause"], before.cause if before else None) else "source",
+            attempts=max(row["attempts"], before.attempts if before else 0),
         )
     return found
+
+
+async def tell_later(tx: Tx, provided: UUID, retry_at: datetime) -> None:
+    await tx.execute(
+        "UPDATE correction SET attempts = attempts + 1, retry_at = $2 WHERE provided = $1", provided, retry_at
+    )
 
 
 async def told(tx: Tx, provided: Collection[UUID]) -> None:
