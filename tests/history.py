@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tongban_catalog.item import Item, applicable_steps, open_steps, split_personal
 from tongban_catalog.load import load_catalog
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationSubmitted
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalOpened
@@ -61,11 +61,11 @@ def catalogue() -> list[Event]:
     return teller.events
 
 
-def granted_case(item: Item, subject: str, sealer: Sealer, answers: Mapping[str, Any] | None = None) -> list[Event]:
-    """Every fact of a case that all departments granted, in one possible order."""
+def granted_case(item: Item, subject: str, answers: Mapping[str, Any] | None = None) -> list[Event]:
+    """Every fact of a case that all departments granted, in one possible order; sealed with the keys of `case_keys`."""
     teller = Teller()
     plain, personal = split_personal(item, dict(answers or item.form.example()))
-    sealed = {name: sealer.seal(subject, name, value) for name, value in personal.items()}
+    sealed = case_keys(subject).seal_all(event_id(ApplicationSubmitted.TYPE, subject), personal)
     submitted = ApplicationSubmitted(item=item.ref, applicant=APPLICANT, region="990101", answers=plain, sealed=sealed)
     teller.tell(submitted, subject, "/intake")
     teller.tell(ApplicationAccepted(item=item.ref), subject, "/intake")

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from tongban_catalog.item import split_personal
 from tongban_catalog.load import load_catalog
-from tongban_runtime.sealing import Sealer
 
 from tests.chaos.checker import Evidence, Logged, check
 from tests.history import granted_case
@@ -28,7 +27,7 @@ def _sound() -> Evidence:
             sequence=event.sequence,
             body=event.data.model_dump(mode="json"),
         )
-        for event in granted_case(_ITEM, _CASE, Sealer("A" * 43))
+        for event in granted_case(_ITEM, _CASE)
     ]
     return Evidence({_CASE: (_ITEM.code, answers)}, log, {_CASE: "issued"}, "h", "h", certificates={_CASE: 1})
 

@@ -1,18 +1,24 @@
 """Services wired as in production, on a fresh database: what the tests that cross services look into."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import httpx
+from fastapi import FastAPI
 from tongban_local import tokens
 from tongban_local.credentials import seal_key
+from tongban_local.tokens import TokenRequest
 from tongban_runtime.acts import ActSigner
 from tongban_runtime.clock import Clock
+from tongban_runtime.keys import Keyring, VaultKeyring, VaultUnavailableError
 from tongban_runtime.service import Parts, Runtime, make_processor, open_runtime, prepare_app
+from tongban_runtime.testing.keys import TestKeyring
+from tongban_schemas.types import JsonObject
 
 ISSUER = "http://issuer.invalid"
 SERVICES = ("intake", "approvals", "certificates", "notify")
@@ -26,6 +32,29 @@ class Wired:
     runtime: Runtime
     parts: Parts
     secrets: Path
+
+
+class VaultOf:
+    """The way from a service to the vault in intake's app, both in this process; ``app`` is set once intake is wired."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key = tokens.prepare(folder)
+        self.app: FastAPI | None = None
+
+    def keyring(self, service: str, departments: Iterable[str]) -> VaultKeyring:
+        """The keyring of a service that speaks for these departments."""
+        request = TokenRequest(role="service", service=service, departments=tuple(departments))
+        headers = {"Authorization": f"Bearer {tokens.sign(self._key, ISSUER, request)}"}
+
+        async def post(path: str, body: JsonObject) -> tuple[int, JsonObject]:
+            if self.app is None:
+                raise VaultUnavailableError("intake is not wired yet")
+            transport = httpx.ASGITransport(app=self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://vault.invalid") as client:
+                answer = await client.post(path, json=body, headers=headers)
+                return answer.status_code, answer.json()
+
+        return VaultKeyring(post)
 
 
 def settings_class(package: str) -> Callable[..., Any]:
@@ -44,8 +73,10 @@ async def wired(
     clock: Clock,
     departments: str = "natural-resources,heritage",
     prefix: str = "",
+    keyring: Keyring | None = None,
+    **more: Any,
 ) -> AsyncIterator[Wired]:
-    """The service's own composition root, run on the given database."""
+    """The service's own composition root, run on the given database. ``more``: further settings."""
     package = f"tongban_{service}"
     tokens.prepare(folder)
     if service == "certificates":
@@ -56,6 +87,9 @@ async def wired(
         topic_prefix=prefix,
         database=dsn,
         seal_key=seal_key(folder),
+        vault_dir=folder / "vault",
+        files=(folder / "files").as_uri(),
+        register_key=folder / "register.key",
         token_issuer=ISSUER,
         token_jwks=(folder / "jwks.json").as_uri(),
         approvals_departments=departments,
@@ -63,13 +97,15 @@ async def wired(
         public_url="http://127.0.0.1:1",
         verify_url="http://127.0.0.1:2",
         signing_dir=folder / "signing",
+        **more,
     )
     runtime = await open_runtime(settings, clock)
     runtime.acts = ActSigner.ephemeral()
+    runtime.keyring = keyring or TestKeyring()
     try:
         parts = await import_module(f"{package}.wiring").wire(runtime)
         runtime.processor = make_processor(runtime, parts.registry)
         prepare_app(parts.app, runtime)
         yield Wired(runtime, parts, folder)
     finally:
-        await runtime.pool.close()
+        await runtime.close()

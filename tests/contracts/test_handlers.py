@@ -7,8 +7,6 @@ from uuid import UUID
 
 import pytest
 from tongban_catalog.load import load_catalog
-from tongban_local.credentials import seal_key
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Arrival, effects
 from tongban_schemas.envelope import Event
@@ -31,9 +29,8 @@ async def service(request: pytest.FixtureRequest, engines: Any, database: Any, t
 
 def _history(found: Wired) -> list[Event]:
     """The catalogue and some cases, as far as this service listens to them."""
-    sealer = Sealer(seal_key(found.secrets))
     items = list(load_catalog().items.values())
-    cases = [granted_case(items[number % len(items)], str(case), sealer) for number, case in enumerate(_CASES)]
+    cases = [granted_case(items[number % len(items)], str(case)) for number, case in enumerate(_CASES)]
     interleaved = [event for turn in zip_longest(cases) for event in turn]
     return [event for event in (*catalogue(), *interleaved) if event.type in found.parts.registry.models]
 

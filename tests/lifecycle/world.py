@@ -34,7 +34,7 @@ from tongban_schemas.envelope import Event, EventData, decode_data, event_id
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
 
-from tests.wired import ISSUER, Wired, wired
+from tests.wired import ISSUER, VaultOf, Wired, wired
 
 APPROVALS = ("approvals-99", "approvals-98")
 EVERY = ("intake", *APPROVALS, "certificates", "notify")
@@ -277,12 +277,17 @@ async def world(
     }
     async with AsyncExitStack() as stack:
         services: dict[str, Wired] = {}
+        vault = VaultOf(folder)
         for name in names:
             kind = name.split("-")[0]
             dsn = await make(f"tongban_{kind}")
+            own = served.get(name, "").split(",") if kind == "approvals" else catalog.departments
+            keyring = vault.keyring(kind, own)
             services[name] = await stack.enter_async_context(
-                wired(kind, dsn, engines.kafka, folder, clock, served.get(name) or "none", prefix)
+                wired(kind, dsn, engines.kafka, folder, clock, served.get(name) or "none", prefix, keyring)
             )
+            if kind == "intake":
+                vault.app = services[name].parts.app
         found = World(clock, catalog, services, tokens.prepare(folder), engines.kafka if kafka else None, prefix)
         for name, service in services.items():
             transport = httpx.ASGITransport(app=service.parts.app)

@@ -254,7 +254,7 @@ class AlreadyStartedError(LocalStackError):
 
 
 def _section(program: Program, logs: Path) -> dict[str, str]:
-    variables = ",".join(f'{name}="{_quoted(value)}"' for name, value in sorted(program.environment.items()))
+    variables = ",".join(f"{name}={_quoted(value)}" for name, value in sorted(program.environment.items()))
     return {
         "command": _literal(shlex.join(program.command)),
         "directory": _literal(program.directory),
@@ -280,8 +280,10 @@ def _literal(value: object) -> str:
 
 
 def _quoted(value: str) -> str:
-    if '"' in value or "\n" in value or "\\" in value:
+    """In double quotes; JSON, which has them inside and ends with a brace, in single ones."""
+    quote = "'" if '"' in value else '"'
+    if quote in value or "\n" in value or "\\" in value or value.endswith('"'):
         raise LocalStackError(
             f"环境变量的值不能含引号、反斜杠或换行 A quote, backslash or newline in a setting: {value!r}"
         )
-    return _literal(value)
+    return quote + _literal(value) + quote
