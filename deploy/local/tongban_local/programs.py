@@ -46,6 +46,8 @@ CERTIFICATES = ("certificates", "certificates-98")
 """The second one stands in another province: it issues and keeps registers for that province's bodies alone."""
 PULLED = {"household-register": "/household-register"}
 """Registers that are asked in the ministry's own system, and their paths there."""
+SOURCES = ("public-security", "human-resources")
+"""Departments whose own systems tell of their records by events; their clients are ``source-<department>``."""
 MODULES = {
     "intake": "tongban_intake",
     "intake-view": "tongban_intake",
@@ -154,4 +156,5 @@ def clients() -> dict[str, Client]:
     """The services that sign in as themselves, by their client id."""
     found = {name: Client("approvals", departments) for name, departments in APPROVALS.items()}
     found |= {name: Client("certificates", tuple(certificate_bodies(name))) for name in CERTIFICATES}
+    found |= {f"source-{name}": Client("source", (name,)) for name in SOURCES}
     return found | {"notify": Client("notify", ())}

@@ -15,7 +15,7 @@ from tongban_schemas.events.applications import ApplicationSubmitted
 from tongban_schemas.events.notifications import NotificationSent
 
 from tongban_local import lifecycle, mailbox
-from tongban_local.demo import clocks, course, picture, proof
+from tongban_local.demo import clocks, course, enrolment, picture, proof
 from tongban_local.demo.office import alongside, grant_everything
 from tongban_local.demo.proof import ProofFailedError
 from tongban_local.demo.tail import Tail
@@ -76,10 +76,12 @@ async def _demonstrate(stack: Stack, announce: Announce) -> None:
         await _show_trace(stack, case, announce)
         _head(announce, "8 法定时限", "The law's clock")
         await clocks.show(stack, http, applicant, catalog, announce)
-        _head(announce, "9 内存", "Memory")
+        _head(announce, "9 证明自动取得", "Proofs are fetched")
+        fetched = await enrolment.show(stack, http, catalog, announce)
+        _head(announce, "10 内存", "Memory")
         total, count = proof.check_memory(stack)
         announce(f"✓ {count} 个进程共 processes take {total / proof.GIB:.2f} GiB，含引擎 engines included，< 3 GiB")
-        await _show_addresses(stack, http, case, announce)
+        await _show_addresses(stack, http, case, fetched, announce)
 
 
 async def _take_through(
@@ -214,11 +216,14 @@ async def _show_trace(stack: Stack, case: Case, announce: Announce) -> None:
     )
 
 
-async def _show_addresses(stack: Stack, http: httpx.AsyncClient, case: Case, announce: Announce) -> None:
-    _head(announce, "10 接着看", "Look further")
-    back = quote(f"/applications/{case.application}", safe="")
+async def _show_addresses(stack: Stack, http: httpx.AsyncClient, case: Case, fetched: UUID, announce: Announce) -> None:
+    _head(announce, "11 接着看", "Look further")
+    sign_in = f"{stack.url('intake')}/login?return="
     addresses = [
-        ("状态页 status page", f"{stack.url('intake')}/login?return={back}"),
+        ("状态页 status page", sign_in + quote(f"/applications/{case.application}", safe="")),
+        ("入学办件，证明自动取得 enrolment", sign_in + quote(f"/applications/{fetched}", safe="")),
+        ("谁看过我的数据 who used my data", sign_in + quote("/ledger", safe="")),
+        ("信息资源目录 information resources", f"{stack.url('intake')}/resources"),
         ("核验页 verification page", f"{stack.url('certificates')}/verify/{case.number}"),
         *((f"接口文档 API docs, {name}", f"{stack.url(name)}/docs") for name in SERVICES if name != "intake-view"),
     ]
