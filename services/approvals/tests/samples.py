@@ -89,7 +89,7 @@ def _event(subject: str, data: EventData, source: str, *discriminators: str, min
 
 
 def item(steps: Sequence[dict[str, Any]], **more: Any) -> Item:
-    """An item with these steps; its form is that of credit repair, with two dates and a choice beside."""
+    """An item with these steps and two materials; its form is that of credit repair, with two dates and a choice beside."""
     base = CATALOG.items["credit-repair"].definition
     text = {"type": "string", "title": "?", "x-title-en": "?"}
     form = {
@@ -98,13 +98,14 @@ def item(steps: Sequence[dict[str, Any]], **more: Any) -> Item:
     }
     materials = [
         {
-            "id": "map",
-            "name": {"zh": "图", "en": "Map"},
+            "id": name,
+            "name": {"zh": zh, "en": name.title()},
             "issuer": {"zh": "申请人", "en": "Applicant"},
             "asked_by": "lead",
             "basis": ["online-10"],
             "obtain": [{"zh": "自备", "en": "make it"}],
         }
+        for name, zh in (("map", "图"), ("deed", "证"))
     ]
     return Item.from_definition({**base, "form": form, "materials": materials, "steps": list(steps), **more})
 

@@ -36,7 +36,20 @@ from tongban_schemas.events.approvals import (
     ApprovalOpinionRequested,
     ApprovalRefused,
 )
+from tongban_schemas.events.evidence import EvidenceProvided, EvidenceUploaded
 
+from .fetched import (
+    checked,
+    corrected_at_source,
+    disputed,
+    failed,
+    not_recorded,
+    provided,
+    refused_by_source,
+    requested,
+    substituted,
+    uploaded,
+)
 from .samples import INVESTMENT, NOON, answers, applied, corrected, withdrawn
 
 CASE = "01994f00-0000-7000-8000-000000000001"
@@ -83,6 +96,7 @@ class World:
         self.minutes = 10
         self.corrections = 0
         self.annulments = 0
+        self.coming = _evidence(rng)
         for event in applied(CASE, plain=plain):
             self.tell(event)
 
@@ -111,6 +125,10 @@ class World:
 
     def move(self, deployment: Deployment) -> None:
         for one in react(deployment.history(), ITEM, deployment.departments, CASE):
+            step = ITEM.step(one.step)
+            assert one.verb != "grant" or deployment.history().evidence_gap(ITEM, step) is None, (
+                f"{one.step} did not wait"
+            )
             self.say(deployment, self.made(one), one.department, *one.discriminators)
 
     def made(self, move: Move) -> EventData:
@@ -151,6 +169,8 @@ class World:
         chance = self.rng.random()
         step, department, number = task.step, task.department, task.round
         history = deployment.history()
+        if self.check(deployment, task):
+            return
         if refusals and chance < 0.05:
             self.say(deployment, self.refusal(step, department, number), department, step, str(number))
         elif chance < 0.25 and self.corrections < 6:
@@ -163,6 +183,8 @@ class World:
             self.say(deployment, request, department, step, str(count))
             asked = list(self.told)[-1]
             self.tell(corrected(CASE, asked, {name: self.rng.randint(1, 9)}, sequence=2 + self.corrections))
+        elif history.evidence_gap(ITEM, ITEM.step(step)) is not None:
+            return
         elif not history.unmet(ITEM, ITEM.step(step)) and not history.pending_opinions(step):
             data = ApprovalGranted(
                 step=step,
@@ -170,10 +192,24 @@ class World:
                 decided_by="officer",
                 officer=UUID(int=8),
                 round=number,
-                rests_on=list(grounds(history, ITEM.step(step))),
+                rests_on=list(grounds(history, ITEM, ITEM.step(step))),
             )
             self.say(deployment, data, department, step, str(number))
         self.move(deployment)
+
+    def check(self, deployment: Deployment, task: Task) -> bool:
+        """Compares what the step waits for with the originals, unless another department did."""
+        gap = deployment.history().evidence_gap(ITEM, ITEM.step(task.step))
+        if gap is None or gap[0] != "evidence-unchecked":
+            return False
+        for material in gap[1]:
+            upload = next(one for one in deployment.known.values() if _uploads(one, material))
+            fact = checked(upload, task.step, task.department, self.minutes)
+            if fact.id not in self.told:
+                deployment.known[fact.id] = fact
+                self.tell(fact)
+        self.move(deployment)
+        return True
 
     def advise(self, deployment: Deployment, one: OpinionTask) -> None:
         """The asked department answers."""
@@ -217,6 +253,9 @@ class World:
             ]
             choices += [(one, task) for one in self.deployments for task in one.desk() if task.state == "open"]
             choices += [(one, asked) for one in self.deployments for asked in one.asked() if asked.state == "asked"]
+            if self.coming and (not choices or self.rng.random() < 0.2):
+                self.tell(self.coming.pop(0))
+                continue
             if not choices:
                 return
             if self.annulments < 3 and self.rng.random() < 0.05:
@@ -235,6 +274,24 @@ class World:
         for event in self.told.values():
             if isinstance(event.data, ApprovalOpened | ApprovalGranted | ApprovalRefused):
                 yield event.type.split(".")[3], event.data.step
+
+
+def _evidence(rng: random.Random) -> list[Event]:
+    """What sources and the applicant say about two proofs, causes before what follows from them."""
+    one, two = rng.sample([material.id for material in ITEM.materials if material.required], 2)
+    ask, lose = requested(CASE, one), requested(CASE, two)
+    given = rng.choice((provided(ask), substituted(CASE, one)))
+    failure = rng.choice((failed(lose), not_recorded(lose), refused_by_source(lose)))
+    later = [corrected_at_source(given), disputed(given)] if isinstance(given.data, EvidenceProvided) else []
+    first, second = [ask, failed(ask, final=False), given, *later], [lose, failure, uploaded(failure)]
+    found: list[Event] = []
+    while first or second:
+        found.append((first if first and (not second or rng.random() < 0.5) else second).pop(0))
+    return found
+
+
+def _uploads(fact: Event, material: str) -> bool:
+    return isinstance(fact.data, EvidenceUploaded) and fact.data.material == material
 
 
 BOOLEANS = (

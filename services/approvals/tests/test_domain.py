@@ -11,6 +11,7 @@ from tongban_catalog.clock import Calendars
 from tongban_catalog.item import Item
 from tongban_schemas.envelope import Event
 
+from .fetched import every_kind_of_evidence
 from .samples import (
     ECOLOGY,
     INVESTMENT,
@@ -33,6 +34,7 @@ from .samples import (
 
 CASE = new_subject()
 CHAIN = chain()
+MATERIALS = [one.id for one in INVESTMENT.materials][:4]
 ALMANAC = Almanac(Calendars())
 
 
@@ -150,6 +152,7 @@ FACTS = [
     corrected(CASE, UUID(int=2), {"land_area_m2": 6}, sequence=4),
     refused(CASE, "HP"),
     withdrawn(CASE),
+    *every_kind_of_evidence(CASE, MATERIALS, "development-reform"),
 ]
 
 
@@ -161,5 +164,6 @@ def test_order_and_repetition_make_no_difference(chosen: set[int], seed: int, ti
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - a seed makes the run repeatable
     before, after = History.of(facts, INVESTMENT), History.of(shuffled, INVESTMENT)
     assert before == after
+    assert before.proofs == after.proofs
     assert react(before, INVESTMENT, REFORM | LAND) == react(after, INVESTMENT, REFORM | LAND)
     assert tasks(UUID(CASE), before, INVESTMENT, LAND, ALMANAC) == tasks(UUID(CASE), after, INVESTMENT, LAND, ALMANAC)

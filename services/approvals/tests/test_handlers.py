@@ -14,6 +14,18 @@ from tongban_schemas.envelope import Event
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused, refusal_field
 
 from .conftest import MakeDeployment
+from .fetched import (
+    checked,
+    corrected_at_source,
+    disputed,
+    failed,
+    late,
+    objected,
+    provided,
+    refused_by_source,
+    requested,
+    uploaded,
+)
 from .samples import (
     ECOLOGY,
     INVESTMENT,
@@ -66,6 +78,32 @@ async def test_effects_do_not_depend_on_arrival(
     rows = await deployment.pool.fetch("SELECT step, state, count(*) FROM task GROUP BY 1, 2")
     assert [tuple(row) for row in rows] == [("KG", "open", len(subjects))]
     assert await deployment.pool.fetchval("SELECT count(*) FROM waiting_case") == 0
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+async def test_what_proofs_bring_about_does_not_depend_on_arrival(
+    arrival: Arrival, deploy: MakeDeployment, pools: Callable[[], Awaitable[Pool]]
+) -> None:
+    rule = {"by": "rule", "grant_when": {"required": ["company_name"]}, "else": "refuse"}
+    of = item([step("AA", inputs=["map"]), step("BB", inputs=["deed"]), step("RR", inputs=["map"], decide=rule)])
+    subjects = [f"01994f00-0000-7000-8000-{number:012}" for number in range(6)]
+    history: list[Event] = []
+    for subject in subjects:
+        ask, deed = requested(subject, item=of), requested(subject, "deed", of)
+        given, no = provided(ask), refused_by_source(deed)
+        history += [ask, deed, failed(ask, final=False), given, no, *applied(subject, of, {"company_name": "x"})]
+        history += [disputed(given), corrected_at_source(given), objected(no, "ecology"), late(deed, 6)]
+        history += [failure := failed(deed, 8), upload := uploaded(failure, 9), checked(upload, "BB", "ecology", 10)]
+    history.insert(len(history) // 2, published(of))
+    found = []
+    for way in (arrival, "in-order"):
+        deployment = await deploy(ECOLOGY, await pools())
+        said = await effects(deployment.pool, deployment.registry, history, way, FakeClock(), seed=7)
+        rows = await deployment.pool.fetch("SELECT application, step, state, flagged FROM task")
+        found.append((said.keys(), {tuple(row) for row in rows}))
+        assert deployment.keyring.asked == []
+    assert found[0] == found[1]
+    assert {row[1:] for row in found[0][1]} == {("AA", "open", True), ("BB", "open", False), ("RR", "granted", True)}
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)

@@ -90,7 +90,7 @@ def test_a_step_that_lies_open_is_not_reopened_and_its_decision_has_seen_the_cor
     facts = [*undecided, correction]
     assert _moves(facts) == []
     history = History.of(facts, ITEM)
-    assert grounds(history, ITEM.step("AA")) == (correction.id,)
+    assert grounds(history, ITEM, ITEM.step("AA")) == (correction.id,)
     late = granted(CASE, "AA", ITEM, rests_on=[correction])
     assert _moves([*facts, late], ECOLOGY) == []
 

@@ -48,6 +48,7 @@ class DeskTask:
     provisional: bool
     decided_at: datetime | None
     traceparent: str | None
+    flagged: bool
     version: int
     due_place: datetime
 
@@ -76,6 +77,7 @@ def _desk_task(row: Any) -> DeskTask:
         provisional=row["provisional"],
         decided_at=row["decided_at"],
         traceparent=row["traceparent"],
+        flagged=row["flagged"],
         version=row["version"],
         due_place=row["due_place"],
     )
@@ -88,15 +90,15 @@ WITH said AS (
         CASE WHEN f.decided_by IS NOT NULL THEN f.officer WHEN t.round = f.round THEN t.officer END AS holder
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::text[], $8::uuid[], $9::text[],
         $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::boolean[],
-        $15::timestamptz[], $16::text[])
+        $15::timestamptz[], $16::text[], $17::boolean[])
         AS f(application, step, department, item_code, item_version, round, state, officer, decided_by, opened_at,
-            accepted_at, due_at, warn_at, provisional, decided_at, traceparent)
+            accepted_at, due_at, warn_at, provisional, decided_at, traceparent, flagged)
     LEFT JOIN task AS t USING (application, step)
 )
 INSERT INTO task AS t (application, step, department, item_code, item_version, round, state, officer, decided_by,
-    opened_at, accepted_at, due_at, warn_at, provisional, decided_at, traceparent)
+    opened_at, accepted_at, due_at, warn_at, provisional, decided_at, traceparent, flagged)
 SELECT application, step, department, item_code, item_version, round, now, holder, decided_by, opened_at, accepted_at,
-    due_at, warn_at, provisional, decided_at, traceparent
+    due_at, warn_at, provisional, decided_at, traceparent, flagged
 FROM said
 ON CONFLICT (application, step) DO UPDATE SET
     round = excluded.round,
@@ -109,9 +111,10 @@ ON CONFLICT (application, step) DO UPDATE SET
     warn_at = excluded.warn_at,
     provisional = excluded.provisional,
     decided_at = excluded.decided_at,
+    flagged = excluded.flagged,
     version = t.version + 1
-WHERE (t.round, t.state, t.accepted_at, t.due_at, t.warn_at, t.provisional) IS DISTINCT FROM
-    (excluded.round, excluded.state, excluded.accepted_at, excluded.due_at, excluded.warn_at, excluded.provisional)
+WHERE (t.round, t.state, t.accepted_at, t.due_at, t.warn_at, t.provisional, t.flagged) IS DISTINCT FROM (excluded.round,
+    excluded.state, excluded.accepted_at, excluded.due_at, excluded.warn_at, excluded.provisional, excluded.flagged)
 """
 
 
@@ -141,6 +144,7 @@ async def save_tasks(tx: Tx, tasks: Sequence[tuple[Task, str | None]]) -> None:
         [task.provisional for task in rows],
         [task.decided_at for task in rows],
         [traceparent for _, traceparent in tasks],
+        [task.flagged for task in rows],
     )
 
 

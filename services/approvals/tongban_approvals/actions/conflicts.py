@@ -5,9 +5,11 @@ from typing import Any, Literal
 from tongban_runtime.problems import Problem
 
 from tongban_approvals.domain import ConflictKind
+from tongban_approvals.domain.evidence import EvidenceGap
 
 ActionConflict = (
     ConflictKind
+    | EvidenceGap
     | Literal[
         "not-taken",
         "needs-not-met",
@@ -30,6 +32,11 @@ ActionConflict = (
         "opinion-lapsed",
         "opinion-cancelled",
         "joint-over",
+        "nothing-to-check",
+        "checked-already",
+        "nothing-to-object-to",
+        "objected-already",
+        "objections-over",
     ]
 )
 
@@ -147,6 +154,41 @@ CONFLICTS: dict[ActionConflict, tuple[str, str]] = {
     "joint-over": (
         "本案没有正在计算的联合办理时限。",
         "The case has no joint limit that runs.",
+    ),
+    "evidence-outstanding": (
+        "本环节所需的证明正在向数据源部门获取，尚未答复；请等待 materials 所列证明，不得要求申请人提交。",
+        "Proofs that this step looks at are being fetched from their sources: wait for those listed in materials; the "
+        "applicant may not be asked for them.",
+    ),
+    "evidence-unchecked": (
+        "申请人上传的证明尚未与原件核对，不能作为决定依据；请先核对 materials 所列证明。",
+        "Proofs that the applicant uploaded have not been compared with the originals and carry no decision: check those "
+        "listed in materials first.",
+    ),
+    "evidence-missing": (
+        "未能从数据源取得 materials 所列证明，申请人也尚未提交；请等待申请人上传，或者要求补正。",
+        "The proofs listed in materials could not be fetched, and the applicant has not brought them yet: wait for the upload, "
+        "or ask for a correction.",
+    ),
+    "nothing-to-check": (
+        "这项证明没有待核对的上传文件；只有申请人上传的证明（C 级）需要核对。",
+        "There is nothing to check: only a proof that the applicant uploaded (grade C) is compared with the original.",
+    ),
+    "checked-already": (
+        "这项证明已由其他经办人核对。",
+        "Another officer has checked this proof already.",
+    ),
+    "nothing-to-object-to": (
+        "数据源没有拒绝提供这项证明，无需提出异议；请刷新后查看。",
+        "The source has not refused this proof, so there is nothing to object to: reload the task.",
+    ),
+    "objected-already": (
+        "已对拒绝提出异议，请等待答复。",
+        "The refusal was objected to already: wait for the answer.",
+    ),
+    "objections-over": (
+        "协商和协调均已用尽，不能再提出异议；请改由申请人上传，或者要求补正。",
+        "Negotiation and mediation are both over, and the refusal stands: the applicant may bring the proof instead.",
     ),
 }
 

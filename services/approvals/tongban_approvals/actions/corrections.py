@@ -20,6 +20,8 @@ from tongban_approvals.actions.conflicts import conflict_problem
 from tongban_approvals.actions.desk import Desk, enter
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import Casework
+from tongban_approvals.domain import History
+from tongban_approvals.domain.evidence import fetched_materials, supplied_answers
 from tongban_approvals.store import DeskTask
 
 
@@ -37,7 +39,7 @@ async def ask_correction(
     attempt is on record. Raises `Problem` 404, 409, or 422 for what cannot be corrected."""
     desk = await enter(tx, casework, caller, application, step)
     wanted, brought = list(dict.fromkeys(fields)), list(dict.fromkeys(materials))
-    _require_correctable(desk.item, wanted, brought)
+    _require_correctable(desk.item, desk.history, wanted, brought)
     if await _is_repeated(desk, wanted, brought, message):
         return desk.task
     desk.require_free()
@@ -87,7 +89,9 @@ def _forbidden(desk: Desk, wanted: Sequence[str]) -> NoticeRule | None:
     return None if changed.issuperset(wanted) else "second-notice"
 
 
-def _require_correctable(item: Item, fields: Sequence[str], materials: Sequence[str]) -> None:
+def _require_correctable(item: Item, history: History, fields: Sequence[str], materials: Sequence[str]) -> None:
+    """What decides the course of the case stays, and nobody is asked for what a source gives (State Council Decree 716 art. 7)."""
+    fetched, supplied = fetched_materials(history.proofs), supplied_answers(history.proofs, item)
     errors = []
     for name in fields:
         label = item.form.label(name)
@@ -96,19 +100,22 @@ def _require_correctable(item: Item, fields: Sequence[str], materials: Sequence[
         elif name in item.deciding_fields:
             zh = f"“{label.zh}”决定办理流程，受理后不能补正；请申请人撤回后重新申请。"
             en = f"“{label.en}” decides the course of the case and cannot be corrected once accepted: ask for a new application."
+        elif name in supplied:
+            zh = f"“{label.zh}”由数据源部门提供，不能要求申请人更改；如有疑问请与数据源部门核实。"
+            en = f"“{label.en}” was fetched from its source and is not the applicant's to change: ask the source."
         else:
             continue
         errors.append({"field": name, "message_zh": zh, "message_en": en})
-    known = {one.id for one in item.materials}
-    errors += [
-        {
-            "field": name,
-            "message_zh": f"本事项没有 {name} 这项材料。",
-            "message_en": f"The item has no material {name}.",
-        }
-        for name in materials
-        if name not in known
-    ]
+    for name in materials:
+        material = item.material(name)
+        if material is None:
+            zh, en = f"本事项没有 {name} 这项材料。", f"The item has no material {name}."
+        elif name in fetched:
+            zh = f"“{material.name.zh}”向数据源部门获取，不得要求申请人提交。"
+            en = f"“{material.name.en}” is fetched from its source: the applicant may not be asked for it."
+        else:
+            continue
+        errors.append({"field": name, "message_zh": zh, "message_en": en})
     if errors:
         raise Problem(
             422,

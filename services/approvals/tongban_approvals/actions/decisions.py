@@ -46,6 +46,9 @@ async def grant(tx: Tx, casework: Casework, caller: Caller, application: UUID, s
     _require_ready(desk)
     if unmet := desk.history.unmet(desk.item, desk.step):
         raise conflict_problem("needs-not-met", needs=unmet)
+    if found := desk.history.evidence_gap(desk.item, desk.step):
+        kind, materials = found
+        raise conflict_problem(kind, materials=materials)
     agreed = desk.history.concurring.get(step, ())
     if caller.id in agreed:
         raise conflict_problem("already-concurred", agreed=len(agreed), quorum=desk.step.quorum)
@@ -63,7 +66,7 @@ async def grant(tx: Tx, casework: Casework, caller: Caller, application: UUID, s
         round=desk.task.round,
         conditional=conditional,
         concurring=list(agreed),
-        rests_on=list(grounds(desk.history, desk.step)),
+        rests_on=list(grounds(desk.history, desk.item, desk.step)),
         act=desk.act(
             "grant",
             desk.task.department,
@@ -97,7 +100,7 @@ async def refuse(
         reason_code=reason_code,
         reason=sealed,
         round=desk.task.round,
-        rests_on=list(grounds(desk.history, desk.step, {})),
+        rests_on=list(grounds(desk.history, desk.item, desk.step, {})),
         act=desk.act(
             "refusal",
             desk.task.department,

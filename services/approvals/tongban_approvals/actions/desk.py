@@ -67,6 +67,10 @@ class OpenCase:
         """A text for a field of the event of this type that ``names`` tell apart in the case."""
         return keys.seal(event_id(model.TYPE, self.subject, *names), field, text)
 
+    def fact(self, name: str | None) -> Event | None:
+        """The fact with this event id, as text."""
+        return next((one for one in self.play.known if str(one.id) == name), None)
+
     def act(self, kind: ActKind, department: str, step: str | None, count: int, **content: Any) -> Act:
         papers = self.casework.papers(self.item, self.history, self.subject, self.around)
         return papers.act(kind, department, step, count, self.now, **content)

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from tongban_approvals.api import cases, opinions, procedures, reviews, tasks
+from tongban_approvals.api import cases, evidence, opinions, procedures, reviews, tasks
 
 router = APIRouter()
 router.include_router(tasks.router)
 router.include_router(procedures.router)
+router.include_router(evidence.router)
 router.include_router(reviews.router)
 router.include_router(opinions.router)
 router.include_router(cases.router)

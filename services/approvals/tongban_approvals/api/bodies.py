@@ -5,11 +5,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
+from tongban_catalog.proofs import ProofState
 from tongban_schemas.events.approvals import DecidedBy, LimitKind, Silence
+from tongban_schemas.events.evidence import Grade, RefusalGround, Stage
 from tongban_schemas.types import ItemRef, Limit
 
 from tongban_approvals.domain import TaskState
 from tongban_approvals.domain.desk import OpinionState
+from tongban_approvals.domain.evidence import ObjectionStage
 
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 ReasonCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", examples=["site-not-suitable"])]
@@ -43,6 +46,7 @@ class TaskSummary(BaseModel):
     provisional: bool = Field(description="The calendar of that year is not published: the date may still move.")
     colour: Colour
     decided_at: datetime | None
+    flagged: bool = Field(description="A proof that the step looks at was corrected at its source after it was given.")
     version: int = Field(description="Counts the changes of this task.")
 
 
@@ -139,6 +143,67 @@ class AppealSeen(BaseModel):
     outcome: str | None
 
 
+class FetchedValue(BaseModel):
+    """One field of a proof. A personal one is opened while the case runs; null otherwise."""
+
+    field: str
+    label: Name
+    value: Any
+    personal: bool
+
+
+class SourceRefusal(BaseModel):
+    """A source does not give a proof. ``may_ask_for``: what an objection leads to now; null when none is possible."""
+
+    refusal: UUID
+    ground: RefusalGround
+    basis: str
+    reason: str | None
+    stage: Stage
+    at: datetime
+    may_ask_for: ObjectionStage | None
+
+
+class SourceCorrection(BaseModel):
+    """The record changed at its source after it was given. ``after_decision``: the step's decision has not seen it."""
+
+    correction: UUID
+    at: datetime
+    changed: list[str]
+    withdrawn: bool
+    after_decision: bool
+
+
+class Evidence(BaseModel):
+    """A proof that is fetched instead of asked for. ``rule`` and ``basis``: of the rule that stands in for it."""
+
+    material: str
+    name: Name
+    state: ProofState
+    pending: bool = Field(description="Somebody else has still to answer: a grant waits.")
+    usable: bool = Field(description="A decision may rest on it.")
+    grade: Grade | None = Field(
+        description="A, B, C, D as in 国办函〔2016〕108号; C carries no decision until checked."
+    )
+    provider: str | None
+    provider_name: Name | None
+    resource: str | None
+    at: datetime
+    values: list[FetchedValue]
+    recorded_at: datetime | None
+    valid_until: datetime | None
+    rule: int | None
+    basis: str | None
+    failure: str | None = Field(description="Why it could not be fetched, or is tried again.")
+    refusal: SourceRefusal | None
+    overdue: bool
+    disputed: bool = Field(description="The applicant, or somebody before, says that the record is wrong.")
+    corrected: bool
+    corrections: list[SourceCorrection]
+    uploaded: UUID | None
+    file: bool = Field(description="The applicant brought a file; intake hands it out.")
+
+
 class TaskDetail(TaskSummary):
     """A task with its case: the current answers, what was decided before, what this step did and waits for."""
 
@@ -146,6 +211,7 @@ class TaskDetail(TaskSummary):
     number: str | None = Field(description="The case number.")
     answers: list[Answer]
     promised: list[str] = Field(description="Materials that were promised and are still to come.")
+    evidence: list[Evidence]
     decisions: list[StepDecision]
     corrections: list[Correction]
     limits: list[RunningLimit]
@@ -202,6 +268,12 @@ class AppealDecision(BaseModel):
     appeal: UUID | None = None
 
 
+class Objection(BaseModel):
+    """Why a source's refusal is not accepted; the source reads it."""
+
+    argument: Said
+
+
 class OpinionAnswer(BaseModel):
     """The opinion of the asked department."""
 
@@ -244,6 +316,7 @@ class OpinionDetail(OpinionSummary):
     """A request with the answers of its case, and what was answered."""
 
     answers: list[Answer]
+    evidence: list[Evidence]
     text: str | None
 
 

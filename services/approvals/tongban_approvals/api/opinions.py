@@ -12,6 +12,7 @@ from tongban_approvals.actions import opinions
 from tongban_approvals.actions.desk import desk_of
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.api.bodies import OpinionAnswer, OpinionDetail, OpinionPage, OpinionSummary
+from tongban_approvals.api.proofs import evidence_of
 from tongban_approvals.api.shown import (
     Officer,
     answers_of,
@@ -64,11 +65,13 @@ async def get_opinion(
         tx.transaction(isolation="repeatable_read", readonly=True),
     ):
         asked, case = await opinions.find(tx, casework, caller, application, step, opinion)
+        resources = await casework.shelf.resources(tx)
     told = opinions.request_of(case, asked)
     keys = await keys_of_opinion(case, caller, asked, told)
     return OpinionDetail(
         **opinion_summary(asked, case.item, case.around.bodies),
         answers=answers_of(case, keys),
+        evidence=evidence_of(case, case.item.step(step), resources, keys),
         text=opened(keys, opinion_field(step, opinion), told.text if told else None),
     )
 

@@ -2,14 +2,11 @@
 
 import base64
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
-from tongban_catalog.department import Department
-from tongban_catalog.form import Text
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller, officer
 from tongban_runtime.problems import Problem
@@ -26,6 +23,8 @@ from tongban_approvals.actions.desk import Desk, OpenCase
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.api import bodies
 from tongban_approvals.api.bodies import Colour, Name
+from tongban_approvals.api.names import Departments, Resources, department_name, name_of
+from tongban_approvals.api.proofs import evidence_of
 from tongban_approvals.api.wanted import appeals_of, grounds_field
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import Due, dues
@@ -33,21 +32,11 @@ from tongban_approvals.domain.steps import OpinionRequest
 from tongban_approvals.store import AskedOpinion, DeskTask
 
 Officer = Annotated[Caller, Depends(officer)]
-Departments = Mapping[str, Department]
 
 
 def casework_of(request: Request) -> Casework:
     casework: Casework = request.app.state.casework
     return casework
-
-
-def name_of(text: Text) -> Name:
-    return Name(zh=text.zh, en=text.en)
-
-
-def department_name(known: Departments, department: str) -> Name:
-    found = known.get(department)
-    return Name(zh=department, en=department) if found is None else name_of(found.name)
 
 
 def colour(task: DeskTask, now: datetime) -> Colour:
@@ -77,11 +66,12 @@ def summary(task: DeskTask, item: Item, known: Departments, now: datetime) -> di
         "provisional": task.provisional,
         "colour": colour(task, now),
         "decided_at": task.decided_at,
+        "flagged": task.flagged,
         "version": task.version,
     }
 
 
-def detail(desk: Desk, known: Departments, keys: CaseKeys) -> bodies.TaskDetail:
+def detail(desk: Desk, known: Departments, resources: Resources, keys: CaseKeys) -> bodies.TaskDetail:
     history, step = desk.history, desk.step
     running = [
         due for due in dues(history, desk.item, desk.around.almanac, desk.casework.departments) if due.step == step.id
@@ -92,6 +82,7 @@ def detail(desk: Desk, known: Departments, keys: CaseKeys) -> bodies.TaskDetail:
         submitted_at=history.submitted_at,
         number=history.number,
         answers=answers_of(desk, keys),
+        evidence=evidence_of(desk, step, resources, keys),
         promised=sorted(history.outstanding),
         decisions=_decisions(desk, known, keys),
         corrections=[

@@ -60,7 +60,8 @@ async def get_task(request: Request, caller: Officer, application: UUID, step: S
         tx.transaction(isolation="repeatable_read", readonly=True),
     ):
         desk = await look(tx, casework, caller, application, step)
-    return detail(desk, desk.around.bodies, await keys_of_task(desk))
+        resources = await casework.shelf.resources(tx)
+    return detail(desk, desk.around.bodies, resources, await keys_of_task(desk))
 
 
 @router.post("/{application}/{step}/take")

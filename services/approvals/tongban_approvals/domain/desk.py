@@ -11,6 +11,7 @@ from tongban_catalog.item import Item
 from tongban_schemas.events.approvals import ApprovalGranted, ApprovalRefused, DecidedBy
 from tongban_schemas.types import ItemRef
 
+from tongban_approvals.domain.evidence import seen_proofs
 from tongban_approvals.domain.history import CaseEnd, History, decides
 from tongban_approvals.domain.time import Almanac, Due, dues, opinion_end
 
@@ -24,7 +25,7 @@ class Task:
     """A step as it lies on a department's desk. Whether an officer has taken it is the desk's own affair, no fact.
 
     ``due_at``: the end of the first limit, None while the clock stands still; ``provisional``: it may still move, because the
-    calendar of that year is not published.
+    calendar of that year is not published. ``flagged``: a proof that the step looks at was corrected at its source.
     """
 
     application: UUID
@@ -41,6 +42,7 @@ class Task:
     decided_by: DecidedBy | None = None
     officer: UUID | None = None
     decided_at: datetime | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def tasks(
                 decided_by=told.decided_by if isinstance(told, ApprovalGranted | ApprovalRefused) else None,
                 officer=told.officer if isinstance(told, ApprovalGranted | ApprovalRefused) else None,
                 decided_at=latest.at if latest else None,
+                flagged=any(one.corrections for one in seen_proofs(history.proofs, item, step)),
             )
         )
     return found

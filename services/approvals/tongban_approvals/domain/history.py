@@ -9,9 +9,10 @@ from uuid import UUID
 
 from tongban_catalog.item import Item, applicable_steps
 from tongban_catalog.parts import NoDepartmentError, Step
+from tongban_catalog.proofs import Proof
 from tongban_catalog.standing import Standing, corrected_parts, in_order, standing
 from tongban_schemas.envelope import Event, EventData
-from tongban_schemas.events import applications, approvals
+from tongban_schemas.events import applications, approvals, evidence
 from tongban_schemas.events.applications import (
     ApplicationAccepted,
     ApplicationCorrected,
@@ -23,9 +24,12 @@ from tongban_schemas.events.applications import (
 )
 from tongban_schemas.types import ItemRef, JsonObject
 
+from tongban_approvals.domain.evidence import EvidenceGap, gap, proofs_of
 from tongban_approvals.domain.steps import Appeal, CorrectionRound, Extension, OpinionRequest, SpecialProcedure, Steps
 
-MODELS: dict[str, type[EventData]] = {model.TYPE: model for model in (*applications.EVENTS, *approvals.EVENTS)}
+MODELS: dict[str, type[EventData]] = {
+    model.TYPE: model for model in (*applications.EVENTS, *approvals.EVENTS, *evidence.EVENTS)
+}
 """The facts that decide."""
 
 CaseEnd = Literal["application-withdrawn", "application-not-accepted", "application-refused", "decision-annulled"]
@@ -39,7 +43,10 @@ def item_of(facts: Iterable[Event]) -> ItemRef | None:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the facts come to. Per-step mappings speak of the step's current round; ``corrections`` and ``procedures`` of all."""
+    """What the facts come to. Per-step mappings speak of the step's current round; ``corrections`` and ``procedures`` of all.
+
+    ``brought``: the materials that were handed in; ``proofs``: where those stand that are fetched instead, by material.
+    """
 
     submitted_at: datetime | None
     accepted_at: datetime | None
@@ -49,6 +56,8 @@ class History:
     answers: JsonObject
     sealed: dict[str, str]
     outstanding: frozenset[str]
+    brought: frozenset[str]
+    proofs: Mapping[str, Proof] = field(repr=False)
     corrected: Sequence[tuple[UUID, datetime, frozenset[str]]] = field(repr=False)
     standing: Standing = field(repr=False)
     opened: Mapping[str, Event] = field(repr=False)
@@ -113,6 +122,10 @@ class History:
         applying = {one.id for one in applicable_steps(item, self.answers)}
         return sorted(((step.needed | step.needed_to_decide) & applying) - self.standing.granted)
 
+    def evidence_gap(self, item: Item, step: Step) -> tuple[EvidenceGap, list[str]] | None:
+        """Why the step's proofs do not carry a grant yet, and of which materials they are; None when they do."""
+        return gap(self.proofs, item, step, self.answers, self.brought | self.outstanding)
+
     def promised_for(self, step: Step) -> frozenset[str]:
         """The promised materials still to come that this decision looks at; without declared inputs, all of them."""
         return self.outstanding & step.inputs if step.inputs else self.outstanding
@@ -129,7 +142,7 @@ def decides(step: Step, answers: JsonObject, departments: AbstractSet[str]) -> s
 
 def _fold(ordered: Sequence[Event], item: Item) -> History:
     submitted = next((fact for fact in ordered if isinstance(fact.data, ApplicationSubmitted)), None)
-    answers, sealed, promised = _answers(ordered, submitted)
+    answers, sealed, promised, brought = _answers(ordered, submitted)
     decided = standing(ordered, item)
     answered: dict[UUID, datetime] = {}
     corrected: list[tuple[UUID, datetime, frozenset[str]]] = []
@@ -137,6 +150,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
     number: str | None = None
     withdrawn = not_accepted = False
     own: list[Event] = []
+    told: list[Event] = []
     for fact in ordered:
         match fact.data:
             case ApplicationAccepted() as data:
@@ -152,7 +166,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
             case ApplicationNotAccepted():
                 not_accepted = True
             case _:
-                own.append(fact)
+                (told if fact.topic == evidence.TOPIC else own).append(fact)
     steps = Steps(item, None if submitted is None else answers, decided.rounds, answered)
     for fact in own:
         steps.add(fact)
@@ -164,7 +178,9 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
         not_accepted=not_accepted,
         answers=answers,
         sealed=sealed,
-        outstanding=promised,
+        outstanding=promised - brought,
+        brought=brought,
+        proofs=proofs_of(told, item, None if submitted is None else answers) if told else {},
         corrected=corrected,
         standing=decided,
         opened=steps.opened,
@@ -179,13 +195,15 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
     )
 
 
-def _answers(ordered: Sequence[Event], submitted: Event | None) -> tuple[JsonObject, dict[str, str], frozenset[str]]:
-    """The answers with every correction laid over them in intake's own order, and the materials still promised."""
+def _answers(
+    ordered: Sequence[Event], submitted: Event | None
+) -> tuple[JsonObject, dict[str, str], frozenset[str], frozenset[str]]:
+    """The answers with every correction laid over them in intake's own order, and the materials promised and handed in."""
     if submitted is None or not isinstance(submitted.data, ApplicationSubmitted):
-        return {}, {}, frozenset()
+        return {}, {}, frozenset(), frozenset()
     answers, sealed = dict(submitted.data.answers), dict(submitted.data.sealed)
     promised: set[str] = set()
-    brought: set[str] = set()
+    brought = set(submitted.data.materials)
     intake = [fact for fact in ordered if fact.topic == applications.TOPIC]
     for fact in sorted(intake, key=lambda one: (one.sequence, one.id.int)):
         match fact.data:
@@ -197,4 +215,4 @@ def _answers(ordered: Sequence[Event], submitted: Event | None) -> tuple[JsonObj
                 brought.update(data.materials)
             case ApplicationAccepted() as data:
                 promised.update(data.promised)
-    return answers, sealed, frozenset(promised - brought)
+    return answers, sealed, frozenset(promised), frozenset(brought)

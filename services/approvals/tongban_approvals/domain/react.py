@@ -12,6 +12,7 @@ from tongban_schemas.envelope import event_id
 from tongban_schemas.events.approvals import ApprovalGranted
 from tongban_schemas.types import JsonObject
 
+from tongban_approvals.domain.evidence import outstanding, supporting
 from tongban_approvals.domain.history import History, decides
 
 RULE_NOT_MET = "rule-not-met"
@@ -44,8 +45,8 @@ class Move:
         return (self.step, self.opinion, str(self.round)) if self.verb == "ask" else (self.step, str(self.round))
 
 
-def grounds(history: History, step: Step, granted: Mapping[str, UUID] | None = None) -> tuple[UUID, ...]:
-    """What a decision of the step rests on now: the grants that it needs, and the corrections of what it looks at.
+def grounds(history: History, item: Item, step: Step, granted: Mapping[str, UUID] | None = None) -> tuple[UUID, ...]:
+    """What a decision of the step rests on now: the grants that it needs, the corrections and the proofs of what it looks at.
 
     ``granted``: event id by step, instead of the grants that count.
     """
@@ -53,7 +54,7 @@ def grounds(history: History, step: Step, granted: Mapping[str, UUID] | None = N
         granted = {name: one.id for name, one in history.standing.counting.items() if one.granted}
     needed = [granted[name] for name in step.needed | step.needed_to_decide if name in granted]
     seen = [correction for correction, _, parts in history.corrected if not parts.isdisjoint(step.inputs)]
-    return tuple(sorted((*needed, *seen)))
+    return tuple(sorted((*needed, *seen, *supporting(history.proofs, item, step))))
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ def _asked(opinion: Opinion, answers: JsonObject) -> str | None:
 
 
 def _decide(board: _Board, subject: str) -> list[Move]:
-    """What rules decide. A limited number, a missing need, an opinion still to come or a procedure leave it undecided."""
+    """What rules decide. A limited number, a missing need, a proof or an opinion still to come, a procedure leave it undecided."""
     moves: list[Move] = []
     history = board.history
     for step in applicable_steps(board.item, history.answers):
@@ -143,18 +144,23 @@ def _decide(board: _Board, subject: str) -> list[Move]:
             continue
         if step.id in board.unanswered | board.asked or history.pending_opinions(step.id):
             continue
-        if history.open_procedures(step.id):
+        if history.open_procedures(step.id) or outstanding(history.proofs, board.item, step):
             continue
         verdict = step.verdict(history.answers)
         if verdict == "officer":
             continue
         number = board.round_of(step.id)
         if verdict == "refuse":
-            return [*moves, Move("refuse", step.id, department, number, rests_on=grounds(history, step, {}))]
+            return [
+                *moves,
+                Move("refuse", step.id, department, number, rests_on=grounds(history, board.item, step, {})),
+            ]
         needs = (step.needed | step.needed_to_decide) & board.applying
-        if step.quota is not None or not needs <= board.granted.keys():
+        if step.quota is not None or not needs <= board.granted.keys() or history.evidence_gap(board.item, step):
             continue
-        moves.append(Move("grant", step.id, department, number, rests_on=grounds(history, step, board.granted)))
+        moves.append(
+            Move("grant", step.id, department, number, rests_on=grounds(history, board.item, step, board.granted))
+        )
         board.undecided.discard(step.id)
         board.granted[step.id] = event_id(ApprovalGranted.TYPE, subject, step.id, str(number))
     return moves

@@ -275,7 +275,7 @@ def _silences(history: History, item: Item, running: list[Due], departments: Abs
             step.id,
             department,
             history.round_of(step.id),
-            rests_on=grounds(history, step),
+            rests_on=grounds(history, item, step),
             deemed=True,
         )
         yield Moment(at, 3, department, ApprovalGranted.TYPE, move.discriminators, provisional, move=move)

@@ -1,0 +1,124 @@
+"""Proofs that are fetched instead of asked for: which count, what a decision may rest on, and what it has to wait for.
+
+Grades: 国办函〔2016〕108号. A proof that the applicant uploaded supports no decision until a clerk has compared it with the
+original.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Literal
+from uuid import UUID
+
+from tongban_catalog.item import Item, asked_materials
+from tongban_catalog.parts import Step
+from tongban_catalog.proofs import Proof, proofs
+from tongban_catalog.standing import speaks_by_right
+from tongban_schemas.envelope import Event
+from tongban_schemas.events.evidence import (
+    EvidenceChecked,
+    EvidenceDisputed,
+    EvidenceObjected,
+    EvidenceRequested,
+    EvidenceSubstituted,
+    EvidenceUploaded,
+)
+from tongban_schemas.types import JsonObject
+
+from tongban_approvals.domain.scope import seen_materials
+
+EvidenceGap = Literal["evidence-outstanding", "evidence-unchecked", "evidence-missing"]
+ObjectionStage = Literal["negotiation", "mediation"]
+
+_INTAKE = "/intake"
+_NEXT_STAGE: Mapping[str | None, ObjectionStage] = {"answer": "negotiation", "negotiation": "mediation"}
+_NOT_FETCHED = frozenset({"not-recorded", "refused", "failed"})
+
+
+def proofs_of(facts: Iterable[Event], item: Item, answers: JsonObject | None) -> dict[str, Proof]:
+    """Where every proof stands, by material. What somebody says who has no right to say it does not count.
+
+    ``answers``: as submitted, if known.
+    """
+    return proofs(fact for fact in facts if _by_right(fact, item, answers))
+
+
+def _by_right(fact: Event, item: Item, answers: JsonObject | None) -> bool:
+    """Sources answer for themselves, which `proofs` looks at; the others speak through intake or for their steps."""
+    match fact.data:
+        case EvidenceRequested() | EvidenceDisputed() | EvidenceSubstituted() | EvidenceUploaded():
+            return fact.source == _INTAKE
+        case EvidenceChecked(step=None):
+            return fact.source == _INTAKE
+        case EvidenceChecked() as data:
+            return _uses(fact, data.department, data.material, item, answers, data.step)
+        case EvidenceObjected() as data:
+            return _uses(fact, data.department, data.material, item, answers)
+        case _:
+            return True
+
+
+def _uses(
+    fact: Event, department: str, material: str, item: Item, answers: JsonObject | None, name: str | None = None
+) -> bool:
+    """Whether the department decides a step (``name``: that one) that looks at the material."""
+    return any(
+        name in (None, step.id)
+        and material in seen_materials(item, step)
+        and speaks_by_right(fact, step, department, answers)
+        for step in item.steps
+    )
+
+
+def seen_proofs(known: Mapping[str, Proof], item: Item, step: Step) -> list[Proof]:
+    """The proofs that the step looks at, in the item's order of materials."""
+    return [known[name] for name in seen_materials(item, step) if name in known]
+
+
+def outstanding(known: Mapping[str, Proof], item: Item, step: Step) -> list[str]:
+    """The materials of the step for which a source has still to answer."""
+    return [one.material for one in seen_proofs(known, item, step) if one.pending] if known else []
+
+
+def gap(
+    known: Mapping[str, Proof], item: Item, step: Step, answers: JsonObject, brought: AbstractSet[str]
+) -> tuple[EvidenceGap, list[str]] | None:
+    """Why the step may not be granted yet, and for which materials; None when its proofs carry the decision.
+
+    ``brought``: what the applicant handed in or promised instead. A proof that nobody asks for any more is no gap.
+    """
+    if not known:
+        return None
+    if waiting := outstanding(known, item, step):
+        return "evidence-outstanding", waiting
+    seen = seen_proofs(known, item, step)
+    if unchecked := [one.material for one in seen if one.state == "uploaded" and not one.usable]:
+        return "evidence-unchecked", unchecked
+    asked = {one.id for one in asked_materials(item, answers)} - brought
+    missing = [one.material for one in seen if one.state in _NOT_FETCHED and one.material in asked]
+    return ("evidence-missing", missing) if missing else None
+
+
+def supporting(known: Mapping[str, Proof], item: Item, step: Step) -> list[UUID]:
+    """The facts about proofs that a decision of the step looks at: what was given, and what changed since."""
+    found = []
+    for one in seen_proofs(known, item, step):
+        if one.usable and one.fact is not None:
+            found.append(UUID(one.fact))
+        found += [UUID(correction.event) for correction in one.corrections]
+    return found
+
+
+def objection_stage(proof: Proof) -> ObjectionStage | None:
+    """What may be asked for after a refusal: first negotiation, then mediation, once each; None for no refusal or the last."""
+    return _NEXT_STAGE.get(proof.refused_at_stage) if proof.state == "refused" else None
+
+
+def fetched_materials(known: Mapping[str, Proof]) -> frozenset[str]:
+    """The materials that a source gave or has still to give, or that a rule stands in for: nobody may be asked for them."""
+    return frozenset(name for name, one in known.items() if one.pending or one.state in ("provided", "substituted"))
+
+
+def supplied_answers(known: Mapping[str, Proof], item: Item) -> frozenset[str]:
+    """The answers that came from a source: the applicant disputes them there, and does not change them here."""
+    given = {(one.material, one.resource) for one in known.values() if one.state == "provided"}
+    return frozenset(name for one in item.sources if (one.material, one.resource) in given for name in one.supplies)
