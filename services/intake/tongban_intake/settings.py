@@ -30,6 +30,9 @@ class Settings(RuntimeSettings):
     scanner: str | None = Field(
         default=None, pattern=r"^[^\s:]+:[0-9]{1,5}$", description="Virus scanner (clamd) for uploads, host:port."
     )
+    retention_years: int = Field(
+        default=10, ge=1, description="Years after the end of a case for which its personal data can be opened."
+    )
     group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
 
     @property

@@ -83,3 +83,50 @@ async def published(tx: Tx, events: Iterable[UUID]) -> set[UUID]:
     """Those of the events that are in the outbox."""
     found = await tx.fetch("SELECT event_id FROM outbox WHERE event_id = ANY($1)", list(events))
     return {row["event_id"] for row in found}
+
+
+async def erase(tx: Tx, cases: Iterable[UUID], at: datetime) -> None:
+    """Empties the keys of locked cases, and takes the cases out of the search index."""
+    named = list(cases)
+    await tx.execute("UPDATE vault_key SET wrapped = NULL, erased_at = $2 WHERE application = ANY($1)", named, at)
+    await tx.execute("DELETE FROM case_index WHERE application = ANY($1)", named)
+
+
+async def unerased(pool: Pool, after: UUID, limit: int) -> list[UUID]:
+    """Cases that still have a key, in order, from one on."""
+    found = await pool.fetch(
+        "SELECT application FROM vault_key WHERE application > $1 AND wrapped IS NOT NULL ORDER BY 1 LIMIT $2",
+        after,
+        limit,
+    )
+    return [row["application"] for row in found]
+
+
+async def wrapped(tx: Tx, after: UUID, limit: int) -> list[KeyRow]:
+    """Keys that are not erased, in order, from one case on."""
+    found = await tx.fetch(
+        """
+        SELECT application, wrapped, epoch, fingerprint, chain FROM vault_key
+        WHERE application > $1 AND wrapped IS NOT NULL ORDER BY application LIMIT $2 FOR UPDATE
+        """,
+        after,
+        limit,
+    )
+    return [KeyRow(*row) for row in found]
+
+
+async def rewrap(tx: Tx, anew: Sequence[tuple[UUID, bytes]], epoch: int) -> None:
+    await tx.execute(
+        """
+        UPDATE vault_key SET wrapped = n.wrapped, epoch = $3
+        FROM unnest($1::uuid[], $2::bytea[]) AS n(application, wrapped) WHERE vault_key.application = n.application
+        """,
+        [case for case, _ in anew],
+        [key for _, key in anew],
+        epoch,
+    )
+
+
+async def heads(pool: Pool) -> dict[UUID, bytes | None]:
+    """The newest chain value of every case."""
+    return {row["application"]: row["chain"] for row in await pool.fetch("SELECT application, chain FROM vault_key")}

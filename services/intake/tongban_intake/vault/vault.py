@@ -79,7 +79,7 @@ class Vault:
 
         A case that the vault does not know has no record to put a refusal on.
         """
-        rows = await self._lock(tx, {one.application for one in wanted})
+        rows = await self.lock(tx, {one.application for one in wanted})
         erased = {case for case, row in rows.items() if row.wrapped is None}
         known = await cases_known(tx, self.shelf, rows.keys(), erased)
         now = self.clock.now()
@@ -101,7 +101,7 @@ class Vault:
 
     async def turned_away(self, tx: Tx, asker: Asker, attempts: Sequence[Attempt]) -> int:
         """Puts attempts on record that a service turned away; how many are on record for the first time this hour."""
-        rows = await self._lock(tx, {one.application for one in attempts})
+        rows = await self.lock(tx, {one.application for one in attempts})
         now = self.clock.now()
         said = [record.refused(asker.service, one, one.rule, now) for one in attempts if one.application in rows]
         return len(await record.put(tx, rows, said, now))
@@ -120,13 +120,13 @@ class Vault:
         ``data`` carries any chain value (`FIRST_CHAIN`), it is replaced. Without ``names`` the fact is new each time. Raises
         `KeysRefusedError` for a case that the vault does not know.
         """
-        rows = await self._lock(tx, {case})
+        rows = await self.lock(tx, {case})
         if case not in rows:
             raise KeysRefusedError("unknown-case")
         published = await record.put(tx, rows, [Said(case, data, names, cause, traceparent)], self.clock.now())
         return published[0] if published else None
 
-    async def _lock(self, tx: Tx, cases: Collection[UUID]) -> dict[UUID, store.KeyRow]:
+    async def lock(self, tx: Tx, cases: Collection[UUID]) -> dict[UUID, store.KeyRow]:
         """The keys of those cases that have one, locked."""
         known = await store.rows(tx, cases)
         if not known:

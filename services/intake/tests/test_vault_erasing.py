@@ -1,0 +1,112 @@
+"""The end of personal data: when a case's time is over, what an erasure leaves, and what a copy of the database is worth."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from tongban_intake.vault import KeyEncryption, Vault, VaultKeysMissingError, chain
+from tongban_intake.vault.command import check
+from tongban_intake.vault.erasing import Retention, due, erase, erase_due, rotate
+from tongban_runtime.keys import KeyRequest, KeysRefusedError
+from tongban_runtime.sealing import CaseKeys
+from tongban_schemas.envelope import encode_body
+from tongban_schemas.events.access import AccessErased
+from tongban_schemas.events.applications import ApplicationNotAccepted, ApplicationSubmitted, ApplicationWithdrawn
+
+from .conftest import Service, only
+from .test_vault_rules import PROJECT, event, known, submitted
+
+WITHDRAWN = event(ApplicationWithdrawn())
+NOT_ACCEPTED = event(
+    ApplicationNotAccepted(department="administrative-approval", reason_code="no-permit-needed", reason="s1.AA")
+)
+NEVER = Retention(10)
+START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+
+
+def test_what_came_to_nothing_is_kept_for_thirty_days() -> None:
+    for ended, ground in ((WITHDRAWN, "withdrawn"), (NOT_ACCEPTED, "not-accepted")):
+        case = known(PROJECT, submitted(PROJECT), ended)
+        assert due(case, START + timedelta(days=30) - timedelta(seconds=1), NEVER) is None
+        assert due(case, START + timedelta(days=30), NEVER) == ground
+    assert due(known(PROJECT, submitted(PROJECT)), START + timedelta(days=36_500), NEVER) is None
+    erased = known(PROJECT, submitted(PROJECT), WITHDRAWN, erased=True)
+    assert due(erased, START + timedelta(days=90), NEVER) is None
+
+
+async def applied(service: Service, application: dict[str, Any], *, withdrawn: bool = False) -> UUID:
+    async with service.client(uuid4()) as client:
+        answer = await client.post("/v1/applications", json=application, headers={"Idempotency-Key": str(uuid4())})
+        case = UUID(answer.json()["application"])
+        if withdrawn:
+            await service.hear(*await service.outbox(case))
+            assert (await client.post(f"/v1/applications/{case}/withdrawal")).status_code == 202
+    return case
+
+
+async def test_an_erased_case_opens_to_nobody_and_says_so(service: Service, application: dict[str, Any]) -> None:
+    case, vault, pool = await applied(service, application), service.intake.vault, service.runtime.pool
+    sealed = only(await service.outbox(case), ApplicationSubmitted).data.sealed  # type: ignore[attr-defined]
+    copied = await pool.fetchrow("SELECT * FROM vault_key WHERE application = $1", case)
+    before = (await service.keys(case)).open("contact_name", sealed["contact_name"])
+    assert before in application["answers"].values()
+    async with pool.acquire() as tx, tx.transaction():
+        assert await erase(tx, vault, {case: "retention-over", uuid4(): "withdrawn"}) == [case]
+        assert await erase(tx, vault, {case: "retention-over"}) == []
+    told = only(await service.outbox(case), AccessErased)
+    assert isinstance(told.data, AccessErased)
+    assert told.data.key == copied["fingerprint"].hex()
+    with pytest.raises(KeysRefusedError) as refused:
+        await vault.open(pool, case)
+    assert (refused.value.rule, refused.value.status) == ("erased", 410)
+    async with pool.acquire() as tx, tx.transaction():
+        wanted = KeyRequest(case, "decide", frozenset({"contact_name"}), "development-reform", "BA")
+        with pytest.raises(KeysRefusedError):
+            await vault.look(tx, wanted)
+    assert isinstance(CaseKeys(root=vault.encryption.unwrap(case, copied["wrapped"], copied["epoch"])), CaseKeys)
+    await rotate(pool, vault)
+    for encryption in (vault.encryption, KeyEncryption(service.intake.settings.vault_dir)):
+        with pytest.raises(VaultKeysMissingError):
+            encryption.unwrap(case, copied["wrapped"], copied["epoch"])
+
+
+async def test_a_rotation_loses_nothing_and_other_processes_follow(
+    service: Service, application: dict[str, Any]
+) -> None:
+    vault, pool, folder = service.intake.vault, service.runtime.pool, service.intake.settings.vault_dir
+    other = Vault(KeyEncryption(folder), vault.clock)
+    case = await applied(service, application)
+    epoch = vault.encryption.epoch
+    assert await rotate(pool, other) >= 1
+    assert [path.name for path in sorted(folder.glob("[0-9]*.key"))] == [f"{epoch + 1}.key"]
+    later = await applied(service, application)
+    for one in (case, later):
+        sealed = only(await service.outbox(one), ApplicationSubmitted).data.sealed  # type: ignore[attr-defined]
+        assert (await other.open(pool, one)).open("contact_name", sealed["contact_name"])
+        assert (await vault.open(pool, one)).open("contact_name", sealed["contact_name"])
+    assert await pool.fetchval("SELECT count(*) FROM vault_key WHERE epoch <> $1", epoch + 1) == (
+        await pool.fetchval("SELECT count(*) FROM vault_key WHERE wrapped IS NULL AND epoch <> $1", epoch + 1)
+    )
+
+
+async def test_the_time_of_a_withdrawn_case_passes(service: Service, application: dict[str, Any]) -> None:
+    kept = await applied(service, application)
+    case = await applied(service, application, withdrawn=True)
+    vault = service.intake.vault
+    assert case not in await erase_due(service.runtime.pool, vault, Retention(10))
+    gone = await erase_due(service.runtime.pool, vault, Retention(10, timedelta(0)))
+    assert case in gone
+    assert kept not in gone
+    events = [one for one in await service.outbox(case) if one.source == "/intake/vault"]
+    told = {case: [(one.sequence, one.id, encode_body(one.data)) for one in events]}
+    head = await service.runtime.pool.fetchval("SELECT chain FROM vault_key WHERE application = $1", case)
+    assert check(told, {case: head}) == {}
+    assert check({}, {case: head}) == {case: "shorter"}
+    assert check(told, {case: chain.FIRST}) == {case: "longer"}
+
+
+def test_a_folder_of_keys_is_its_owners_alone(tmp_path: Path) -> None:
+    KeyEncryption(tmp_path / "vault")
+    assert (tmp_path / "vault").stat().st_mode & 0o777 == 0o700
