@@ -78,3 +78,12 @@ def test_export_prints_one_item_or_all(capsys: pytest.CaptureFixture[str]) -> No
     assert services() == 1
     assert main(["export", "--jsonld"]) == 0
     assert services() == len(ITEMS)
+
+
+def test_figures_count_what_is_asked_and_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["figures"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(ITEMS)
+    assert main(["figures", "primary-school-enrolment", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["materials"]["brought"] == []
+    assert len(told["fields"]["fetched"]) == 8
