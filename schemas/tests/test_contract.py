@@ -170,6 +170,7 @@ def test_topics_know_their_readers_and_writers() -> None:
         APPLICATIONS,
         "tongban.approvals.v1",
         "tongban.catalog.v1",
+        "tongban.certificates.v1",
         "tongban.evidence.v1",
     ]
     assert TOPICS["tongban.catalog.v1"].kafka_config["cleanup.policy"] == "compact"
