@@ -1,7 +1,7 @@
 """The ledger: who was given which of one's data, for what; doubts about a line, and what departments answer."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -258,8 +258,8 @@ async def _for_officer(tx: Tx, case: UUID, doubt: UUID, caller: Caller) -> Store
 
 
 def _joined(found: list[CaseLedger], limit: int | None) -> Ledger:
-    lines: list[Any] = [(line, told) for told in found for line in told.shown]
-    lines.sort(key=lambda pair: (pair[0].at, str(pair[0].event)), reverse=True)
+    lines = [(line, told) for told in found for line in told.shown]
+    lines.sort(key=lambda pair: pair[0].at, reverse=True)
     kept = lines if limit is None else lines[:limit]
     return Ledger(
         lines=[LineOfCase(**dict(line), case=_name(told)) for line, told in kept], more=len(kept) < len(lines)

@@ -53,7 +53,7 @@ class Line:
 
 def ledger(facts: Iterable[Fact]) -> tuple[Line, ...]:
     """The lines of one case. Only the vault's word counts for who looked, only the source's own for what it gave."""
-    ordered = sorted(facts, key=lambda fact: (fact.time, fact.id))
+    ordered = sorted(facts, key=lambda fact: (fact.time, fact.sequence, fact.id))
     requests = {
         fact.id: fact.data
         for fact in ordered

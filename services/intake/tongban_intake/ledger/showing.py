@@ -144,6 +144,11 @@ class Teller:
     def _proof_words(self, line: Line, who: Words) -> Words:
         proof = self.wording.material(line.material or "")
         receiver = self._department(line.receiver or "")
+        if line.kind == "given" and line.receiver == line.department:
+            return Words(
+                zh=f"{who.zh}从自己的登记中调取了“{proof.zh}”，用于办理您的申请。",
+                en=f"{who.en} took “{proof.en}” from its own register, for your application.",
+            )
         if line.kind == "given":
             return Words(
                 zh=f"{who.zh}把“{proof.zh}”提供给{receiver.zh}。",
