@@ -74,8 +74,13 @@ class Deployment:
     known: dict[UUID, Event] = field(default_factory=dict)
     inbox: list[Event] = field(default_factory=list)
 
+    folded: tuple[int, History] | None = None
+
     def history(self) -> History:
-        return History.of(self.known.values(), ITEM)
+        """Folded once for each number of facts: facts are only ever added."""
+        if self.folded is None or self.folded[0] != len(self.known):
+            self.folded = len(self.known), History.of(self.known.values(), ITEM)
+        return self.folded[1]
 
     def desk(self) -> list[Task]:
         return tasks(UUID(CASE), self.history(), ITEM, self.departments, ALMANAC)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tongban_catalog.item import Item, applicable_steps
 from tongban_catalog.parts import NoDepartmentError, Step
-from tongban_catalog.proofs import Proof
+from tongban_catalog.proofs import EVIDENCE_TYPES, Proof
 from tongban_catalog.standing import Standing, corrected_parts, in_order, standing
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import applications, approvals, evidence
@@ -166,7 +166,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
             case ApplicationNotAccepted():
                 not_accepted = True
             case _:
-                (told if fact.topic == evidence.TOPIC else own).append(fact)
+                (told if fact.data.TYPE in EVIDENCE_TYPES else own).append(fact)
     steps = Steps(item, None if submitted is None else answers, decided.rounds, answered)
     for fact in own:
         steps.add(fact)
