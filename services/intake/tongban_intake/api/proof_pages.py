@@ -19,7 +19,7 @@ from tongban_intake.api import proofs, uploads
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen, require_own_page
 from tongban_intake.api.pages import PageApplication
-from tongban_intake.evidence.shown import CaseProofs, ProofDetail, case_proofs
+from tongban_intake.evidence.shown import CaseProofs, GivenValue, ProofDetail, case_proofs
 from tongban_intake.presentation import ProofShown, Words, proofs_shown
 from tongban_intake.presentation.shown import Department
 from tongban_intake.status import statuses_of
@@ -46,6 +46,12 @@ class ProofPage:
     @property
     def home(self) -> str:
         return f"/applications/{self.case}/proofs" if self.submitted else f"/drafts/{self.case}"
+
+    def reads(self, value: GivenValue) -> Words:
+        """A value as a person reads it: where the form has a label for it, by that."""
+        label = self.item.form.fields.get(value.answer or "", {}).get("x-labels", {}).get(str(value.value))
+        shown = str(value.value)
+        return Words(zh=shown, en=shown) if label is None else Words(zh=label["zh"], en=label["en"])
 
     def proof(self, material: str) -> ProofDetail:
         """Raises `Problem` 404."""
