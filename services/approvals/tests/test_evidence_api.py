@@ -56,7 +56,8 @@ class Desk:
             answer = await client.post(f"/v1/tasks/{self.subject}/{path}", json=body)
         found: dict[str, Any] = answer.json()
         assert answer.status_code < 400 or answer.status_code == 422 or (found["detail_zh"] and found["detail_en"])
-        return answer.status_code, found.get("state") or str(found.get("type", "")).rsplit(":", 1)[-1], found
+        kind = str(found["type"]).rsplit(":", 1)[-1] if answer.status_code >= 400 else found["state"]
+        return answer.status_code, kind, found
 
     async def task(self, name: str, departments: Sequence[str] = ("ecology",)) -> dict[str, Any]:
         async with self.deployment.client(ME, departments) as client:
