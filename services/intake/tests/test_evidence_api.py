@@ -20,7 +20,7 @@ from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event
-from tongban_schemas.events.access import AccessRefused
+from tongban_schemas.events.access import AccessErased, AccessRefused
 from tongban_schemas.events.applications import ApplicationSubmitted
 from tongban_schemas.events.evidence import (
     EvidenceDisputed,
@@ -144,7 +144,9 @@ class Desk:
 
     async def ring(self) -> int:
         intake = self.service.intake
-        worker = AlarmWorker(self.service.runtime.pool, self.clock, domain.MODELS, intake.casework.ring, Heartbeat(60))
+        worker = AlarmWorker(
+            self.service.runtime.pool, self.clock, domain.MODELS, intake.casework.ring, Heartbeat("alarms")
+        )
         rung = 0
         while count := await worker.ring_due():
             rung += count
@@ -355,6 +357,9 @@ async def test_a_draft_that_is_discarded_is_asked_about_no_more(desk: Desk) -> N
     async with desk.client() as client:
         assert (await client.delete(f"/v1/drafts/{draft}")).status_code == 204
         assert (await client.get(f"/v1/proofs/{draft}")).status_code == 404
+    erased = only(await desk.service.outbox(draft), AccessErased)
+    assert isinstance(erased.data, AccessErased)
+    assert erased.data.ground == "draft-discarded"
     pool = desk.service.runtime.pool
     assert await pool.fetchval("SELECT count(*) FROM identity WHERE application = $1", UUID(draft)) == 0
     before = {one.id for one in await desk.service.outbox(draft) if one.topic == "tongban.evidence.v1"}

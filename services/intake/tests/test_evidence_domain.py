@@ -1,6 +1,6 @@
 """What is asked of registers, what a rule puts in a proof's place, what time ends, who may answer: pure functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -193,7 +193,7 @@ def test_a_correction_counts_for_what_is_still_to_be_decided(item: Item) -> None
 @given(data=st.data())
 def test_order_and_number_of_answers_make_no_difference(item: Item, data: st.DataObject) -> None:
     asked = by_material(ask(item, []))
-    outcomes = {
+    outcomes: dict[str, Callable[[Event], Event]] = {
         "provided": lambda one: provided(one, KEYS),
         "not-recorded": not_recorded,
         "failed": lambda one: failed(one, final=True),

@@ -30,6 +30,7 @@ from tongban_intake.evidence.picture import Picture
 from tongban_intake.evidence.shown import OriginShown, origins
 from tongban_intake.store import applications, drafts, evidence
 from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
+from tongban_intake.vault.erasing import erase
 
 router = APIRouter(prefix="/v1/drafts", tags=["drafts"])
 Citizen = Annotated[Caller, Depends(citizen)]
@@ -164,7 +165,7 @@ async def remove(request: Request, draft: UUID, caller: Citizen) -> Response:
 
 
 async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
-    """Deletes one's own draft, and everything that was fetched for it with its key."""
+    """Deletes one's own draft and destroys its key, so that nothing that was fetched for it opens any more."""
     async with intake.pool.acquire() as tx, tx.transaction():
         await facts.lock(tx, [draft])
         if await applications.applicant_of(tx, draft) is not None:
@@ -174,6 +175,7 @@ async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
         await drafts.remove(tx, draft, caller.id)
         await evidence.forget(tx, draft)
         await alarms.save(tx, {draft: (None, False)})
+        await erase(tx, intake.vault, {draft: "draft-discarded"})
 
 
 @router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))
