@@ -9,7 +9,7 @@ from tongban_local.provider import provide_engines
 
 from bench.figures import Figure
 
-NAMES = ("decode", "intake", "relay", "rebuild", "pipeline")
+NAMES = ("decode", "intake", "relay", "rebuild", "pipeline", "sealing")
 
 
 async def _measure(names: list[str]) -> list[Figure]:

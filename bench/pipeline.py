@@ -132,7 +132,7 @@ async def _lags(kafka: str, starts: dict[TopicPartition, int], watch: Watch) -> 
     return found
 
 
-async def _issued(stack: Stack) -> int:
+async def issued_so_far(stack: Stack) -> int:
     connection = await asyncpg.connect(stack.database("tongban_certificates"))
     try:
         return int(await connection.fetchval("SELECT count(*) FROM certificate WHERE state = 'issued'"))
@@ -140,10 +140,10 @@ async def _issued(stack: Stack) -> int:
         await connection.close()
 
 
-async def _settle(stack: Stack, issued: int) -> float:
+async def settle(stack: Stack, issued: int) -> float:
     """Waits until ``issued`` certificates are out and the log has stopped growing; returns when it stopped."""
     async with asyncio.timeout(600):
-        while await _issued(stack) < issued:
+        while await issued_so_far(stack) < issued:
             await asyncio.sleep(0.2)
         before, since = await _ends(stack.kafka), time.time()
         while time.time() - since < 2.0:
@@ -162,13 +162,13 @@ def _share(values: list[float], share: float) -> float:
 async def _steady(stack: Stack, applicant: Applicant) -> list[Figure]:
     starts, watch, done = await _ends(stack.kafka), Watch(), asyncio.Event()
     watching = asyncio.create_task(watch.run(stack, done))
-    already, began = await _issued(stack), time.time()
+    already, began = await issued_so_far(stack), time.time()
     cases = int(STEADY_CASES_PER_SECOND * STEADY_SECONDS)
     async with asyncio.TaskGroup() as group:
         for number in range(cases):
             group.create_task(applicant.file())
             await asyncio.sleep(max(0.0, began + (number + 1) / STEADY_CASES_PER_SECOND - time.time()))
-    await _settle(stack, already + cases)
+    await settle(stack, already + cases)
     await asyncio.sleep(1.0)
     done.set()
     await watching
@@ -184,10 +184,10 @@ async def _steady(stack: Stack, applicant: Applicant) -> list[Figure]:
 
 
 async def _burst(stack: Stack, applicant: Applicant) -> list[Figure]:
-    starts, already, began = await _ends(stack.kafka), await _issued(stack), time.time()
+    starts, already, began = await _ends(stack.kafka), await issued_so_far(stack), time.time()
     for _ in range(0, BURST_CASES, 50):
         await asyncio.gather(*(applicant.file() for _ in range(50)))
-    ended = await _settle(stack, already + BURST_CASES)
+    ended = await settle(stack, already + BURST_CASES)
     ends = await _ends(stack.kafka)
     events = sum(ends[place] - start for place, start in starts.items())
     return [
@@ -208,10 +208,10 @@ async def run(engines: Any) -> list[Figure]:
         async with httpx.AsyncClient(timeout=30) as client:
             applicant = Applicant(stack, item, client)
             await asyncio.sleep(3)
-            await _settle(stack, await _warm_up(stack, applicant))
-            await _settle(stack, await _warm_up(stack, applicant, 100))
+            await settle(stack, await warm_up(stack, applicant))
+            await settle(stack, await warm_up(stack, applicant, 100))
             looks = [await applicant.file_and_see() for _ in range(LOOKS)]
-            await _settle(stack, await _issued(stack))
+            await settle(stack, await issued_so_far(stack))
             figures = [
                 Figure("submit to visible, median", _share(looks, 0.5) * 1000, "ms"),
                 Figure("submit to visible, p99", _share(looks, 0.99) * 1000, "ms"),
@@ -221,8 +221,8 @@ async def run(engines: Any) -> list[Figure]:
     return figures
 
 
-async def _warm_up(stack: Stack, applicant: Applicant, cases: int = 10) -> int:
+async def warm_up(stack: Stack, applicant: Applicant, cases: int = 10) -> int:
     """Files some cases; returns how many certificates there will be."""
-    already = await _issued(stack)
+    already = await issued_so_far(stack)
     await asyncio.gather(*(applicant.file() for _ in range(cases)))
     return already + cases
