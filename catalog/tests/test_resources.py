@@ -23,6 +23,7 @@ TAX = CATALOG.resources["tax-payment-99"]
 RESOURCE = Path("resources/residence-permit-99.yaml")
 CLASS_NONE = Path("resources/juvenile-record-99.yaml")
 CONDITIONAL = Path("resources/tax-payment-99.yaml")
+STORE = Path("resources/tobacco-permit-99.yaml")
 
 BAD = {
     "an unknown department": (
@@ -56,6 +57,17 @@ BAD = {
         "duplicate-resource",
         "30200901/000001",
     ),
+    "a kind that is no kind": (STORE, "certificate: 1199", "certificate: 0199", "uscc", "0199"),
+    "a kind that is too short": (STORE, "182H001", "182H01", "schema", "certificate"),
+    "a register that is a store": (
+        RESOURCE,
+        "format:",
+        "certificate: 11990000000000182H001\nformat:",
+        "certificate-field",
+        "",
+    ),
+    "a store of people's names": (STORE, "type: date}", "type: date, personal: true}", "certificate-field", "personal"),
+    "a store that is not sure": (STORE, "open: none", "open: none\ngrade: B", "certificate-grade", "grade A"),
 }
 
 

@@ -26,6 +26,14 @@ ANSWER_WITHIN: Final[Mapping[SharingKind, Limit]] = {
 }
 """How long a source has to answer, unless its resource says otherwise."""
 
+CERTIFICATE_FIELDS: Final[Mapping[str, FieldType]] = {
+    "number": "string",
+    "issued_on": "date",
+    "valid_until": "date",
+    "state": "string",
+}
+"""What a store of certificates has of each: its identifier, when it was issued, its last valid day, ``issued``."""
+
 
 class ResourceDefinitionError(ValueError):
     """A definition that is no resource. Published ones never raise it: `tongban_catalog.check` refuses them before."""
@@ -70,7 +78,9 @@ class Resource:
     """One information resource. ``code`` is 信息资源代码: the digits of ``category`` (类-项-目-细目), and a serial after ``/``.
 
     ``provider`` is the department that keeps it, ``holder`` by whose number a record is found: a citizen's or an enterprise's.
-    ``related`` are ids of other resources, ``grade`` is how far what it gives carries.
+    ``related`` are ids of other resources, ``grade`` is how far what it gives carries. ``certificate`` is a kind of certificate
+    (its 21 signs of GB/T 36904) when what is given are the certificates of this kind that the provider issued; then its fields
+    are among `CERTIFICATE_FIELDS`. None: the provider keeps a register.
     """
 
     id: str
@@ -88,6 +98,7 @@ class Resource:
     published_on: date
     related: tuple[str, ...]
     grade: Grade
+    certificate: str | None
     definition: JsonObject = field(repr=False)
     _by_id: Mapping[str, ResourceField] = field(repr=False)
 
@@ -156,6 +167,7 @@ def _build(definition: JsonObject) -> Resource:
         published_on=date.fromisoformat(definition["published_on"]),
         related=tuple(definition.get("related", ())),
         grade=_one_of(definition.get("grade", "A"), ("A", "B", "C", "D")),
+        certificate=definition.get("certificate"),
         definition=definition,
         _by_id={one.id: one for one in fields},
     )

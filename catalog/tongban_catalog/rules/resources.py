@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 
+from tongban_catalog.codes import uscc_is_valid
 from tongban_catalog.department import Department
 from tongban_catalog.problem import Problem, problem
+from tongban_catalog.resource import CERTIFICATE_FIELDS
 from tongban_catalog.source import Source
 
 
 def resource_problems(files: Mapping[str, Source], departments: Mapping[str, Department]) -> Iterator[Problem]:
     """Every rule on the well-shaped resources of a catalogue, by the names of their files."""
     codes: dict[str, str] = {}
+    stores: dict[tuple[str, str], str] = {}
     for name, source in files.items():
         yield from _names(name, source, files, departments)
         yield from _fields(source)
         yield from _sharing(source)
+        if "certificate" in source.data:
+            yield from _certificate(name, source, stores)
         code = source.data["code"]
         if code in codes:
             zh, en = f"代码 {code} 同 {codes[code]} 重复", f"{codes[code]} has the code {code} already"
@@ -67,3 +72,24 @@ def _sharing(source: Source) -> Iterator[Problem]:
     if data["open"] != "none" and (personal or sharing["kind"] == "none"):
         zh, en = "含个人信息或不予共享的资源不得开放", "what is personal, or not shared, is not open to the public"
         yield problem(source, ["open"], "resource-open", zh, en)
+
+
+def _certificate(name: str, source: Source, stores: dict[tuple[str, str], str]) -> Iterator[Problem]:
+    """A store of certificates gives what stands in it, of one kind, and is the only source of that kind."""
+    data = source.data
+    kind = data["certificate"]
+    if not uscc_is_valid(kind[:18]):
+        zh, en = f"{kind[:18]} 不是有效的统一社会信用代码", f"{kind[:18]} is no valid unified social credit code"
+        yield problem(source, ["certificate"], "uscc", zh, en)
+    other = stores.setdefault((kind, data["provider"]), name)
+    if other != name:
+        zh, en = f"{other} 已提供这一类证照;一数一源", f"{other} gives these certificates already: one source for each"
+        yield problem(source, ["certificate"], "duplicate-resource", zh, en)
+    for index, part in enumerate(data["fields"]):
+        known = ", ".join(f"{one} ({kind_of})" for one, kind_of in CERTIFICATE_FIELDS.items())
+        if CERTIFICATE_FIELDS.get(part["id"]) != part["type"] or part.get("personal") or "values" in part:
+            zh, en = f"证照库只有信息项 {known},均非个人信息", f"a store of certificates has {known}, none personal"
+            yield problem(source, ["fields", index], "certificate-field", zh, en)
+    if data.get("grade", "A") != "A":
+        zh, en = "签发机关提供的证照为 A 级", "what the issuing body gives itself is of grade A"
+        yield problem(source, ["grade"], "certificate-grade", zh, en)
