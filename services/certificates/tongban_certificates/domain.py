@@ -15,6 +15,13 @@ from tongban_schemas.events.applications import (
     ApplicationWithdrawn,
 )
 from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalGranted, ApprovalOpened, ApprovalRefused
+from tongban_schemas.events.evidence import (
+    EvidenceChecked,
+    EvidenceCorrected,
+    EvidenceProvided,
+    EvidenceSubstituted,
+    EvidenceUploaded,
+)
 from tongban_schemas.types import CHINA, ItemRef, JsonObject
 
 __all__ = ["CHINA", "FACTS", "CaseFacts", "DueCertificate", "Grant", "Judgement", "gather", "judge"]
@@ -30,9 +37,14 @@ FACTS: dict[str, type[EventData]] = {
         ApprovalGranted,
         ApprovalRefused,
         ApprovalAnnulled,
+        EvidenceProvided,
+        EvidenceCorrected,
+        EvidenceSubstituted,
+        EvidenceUploaded,
+        EvidenceChecked,
     )
 }
-"""The facts that certificates are decided from, by type."""
+"""The facts that certificates are decided from, by type: those that decide, and the proofs that decisions rest on."""
 
 
 @dataclass(frozen=True, slots=True)
