@@ -66,8 +66,10 @@ class TimelineView:
         return self._line("时间 time", "轨迹 trace", "事件 event", ("部门", "department"), "环节 step")
 
     def line(self, event: Event) -> str | None:
-        """The event's line; None for an in-site message, which every step has."""
+        """The event's line; None for an in-site message, which every step has, and for the looks that the ledger tells of."""
         if isinstance(event.data, NotificationSent) and event.data.channel == "inbox":
+            return None
+        if not isinstance(event.data, ApprovalGranted) and type(event.data) not in _EVENTS:
             return None
         at = event.time.astimezone()
         return self._line(
