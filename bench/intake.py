@@ -7,7 +7,6 @@ weighs on both alike.
 """
 
 import asyncio
-import base64
 import json
 import os
 import re
@@ -100,7 +99,6 @@ async def _intake(dsn: str, folder: Path, key: OKPKey, port: int) -> AsyncIterat
         "TONGBAN_DATABASE": dsn,
         "TONGBAN_HTTP_PORT": str(port),
         "TONGBAN_HTTP_SHARE_PORT": "true",
-        "TONGBAN_SEAL_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "TONGBAN_VAULT_DIR": str(folder / "vault"),
         "TONGBAN_TOKEN_ISSUER": ISSUER,
         "TONGBAN_TOKEN_JWKS": jwks.as_uri(),

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from tongban_local import tokens
-from tongban_local.credentials import seal_key
 from tongban_local.tokens import TokenRequest
 from tongban_runtime.acts import ActSigner
 from tongban_runtime.clock import Clock
@@ -86,7 +85,6 @@ async def wired(
         kafka=kafka,
         topic_prefix=prefix,
         database=dsn,
-        seal_key=seal_key(folder),
         vault_dir=folder / "vault",
         files=(folder / "files").as_uri(),
         register_key=folder / "register.key",

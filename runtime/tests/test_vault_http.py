@@ -128,7 +128,6 @@ def test_the_settings_belong_together() -> None:
         "instance": "x",
         "kafka": "x",
         "database": "x",
-        "seal_key": "x",
         "token_issuer": "x",
         "token_jwks": "x",
     }

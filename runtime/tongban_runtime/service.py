@@ -26,7 +26,6 @@ from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.keys import Keyring, NoVault, VaultKeyring, VaultUnavailableError
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.settings import RuntimeSettings
 from tongban_runtime.vault_http import VaultClient, answer_unavailable
 
@@ -47,7 +46,6 @@ class Runtime:
     pool: Pool
     health: Health
     clock: Clock
-    sealer: Sealer
     authenticator: Authenticator
     processor: Processor | None = None
     acts: ActSigner = field(default_factory=ActSigner)
@@ -158,7 +156,6 @@ async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) ->
         pool=await create_pool(dsn, settings.database_pool),
         health=Health(settings.stall_limit),
         clock=clock or (ShiftedClock(settings.clock_shift) if settings.clock_shift else SystemClock()),
-        sealer=Sealer(settings.seal_key.get_secret_value()),
         authenticator=Authenticator(settings.token_issuer, keys),
         acts=ActSigner.load(settings.acts_dir),
         keyring=NoVault() if vault is None else VaultKeyring(vault.post),

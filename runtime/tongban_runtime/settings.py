@@ -22,7 +22,6 @@ class RuntimeSettings(BaseSettings):
         default=False,
         description="Several processes of this deployment listen on the port; the kernel shares the connections.",
     )
-    seal_key: SecretStr = Field(description="32 bytes, base64url: the root of the applications' keys.")
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
     token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
     vault_url: str | None = Field(

@@ -1,6 +1,5 @@
 """Secrets of a stack, made once and kept under its folder for its owner only."""
 
-import base64
 import json
 import os
 import secrets
@@ -30,11 +29,6 @@ def remembered(path: Path, fresh: str) -> str:
 def database_password(folder: Path) -> str:
     """Password of the database's owner; letters, digits, `-` and `_` only."""
     return remembered(folder / "postgres-password", secrets.token_urlsafe(24))
-
-
-def seal_key(folder: Path) -> str:
-    """32 random bytes as base64url: the root of the applications' keys."""
-    return remembered(folder / "seal-key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"))
 
 
 def client_secret(folder: Path, client: str) -> str:

@@ -107,7 +107,6 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "TONGBAN_TOPIC_PREFIX": stack.topic_prefix,
         "TONGBAN_HTTP_HOST": HOST,
         "TONGBAN_HTTP_PORT": str(stack.port(name)),
-        "TONGBAN_SEAL_KEY": credentials.seal_key(stack.secrets),
         "TONGBAN_TOKEN_ISSUER": stack.url("issuer"),
         "TONGBAN_TOKEN_JWKS": (stack.secrets / "jwks.json").as_uri(),
         "TONGBAN_VAULT_URL": stack.url("intake"),

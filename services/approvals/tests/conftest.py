@@ -23,7 +23,6 @@ from tongban_runtime.database import Pool, create_pool
 from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.outcome import Done
 from tongban_runtime.registry import Registry
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring
@@ -116,7 +115,6 @@ async def deployed(pool: Pool, departments: frozenset[str]) -> Deployment:
         instance="approvals-test",
         kafka="127.0.0.1:1",
         database=SecretStr("postgresql://nobody@127.0.0.1:1/none"),
-        seal_key=SecretStr("A" * 43),
         token_issuer=ISSUER,
         token_jwks="file:///dev/null",
         approvals_departments=departments,
@@ -128,7 +126,6 @@ async def deployed(pool: Pool, departments: frozenset[str]) -> Deployment:
         pool=pool,
         health=Health(60),
         clock=FakeClock(),
-        sealer=Sealer("A" * 43),
         keyring=keyring,
         acts=ActSigner.ephemeral(),
         authenticator=Authenticator(ISSUER, keys),

@@ -8,7 +8,6 @@ BASE = {
     "TONGBAN_INSTANCE": "approvals-land",
     "TONGBAN_KAFKA": "127.0.0.1:1",
     "TONGBAN_DATABASE": "postgresql://nobody@127.0.0.1/none",
-    "TONGBAN_SEAL_KEY": "A" * 43,
     "TONGBAN_TOKEN_ISSUER": "https://issuer.example",
     "TONGBAN_TOKEN_JWKS": "file:///dev/null",
 }

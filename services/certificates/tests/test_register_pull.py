@@ -179,7 +179,7 @@ async def test_nobody_listens_or_nothing_is_published(source: Source) -> None:
 def test_the_addresses_come_from_the_settings(
     monkeypatch: pytest.MonkeyPatch, written: str, read: dict[str, str] | None
 ) -> None:
-    for name in ("INSTANCE", "KAFKA", "DATABASE", "SEAL_KEY", "TOKEN_ISSUER", "TOKEN_JWKS", "SIGNING_DIR"):
+    for name in ("INSTANCE", "KAFKA", "DATABASE", "TOKEN_ISSUER", "TOKEN_JWKS", "SIGNING_DIR"):
         monkeypatch.setenv(f"TONGBAN_{name}", "x")
     monkeypatch.setenv("TONGBAN_VERIFY_URL", "http://verify.test")
     monkeypatch.setenv("TONGBAN_PULL", written)

@@ -238,7 +238,6 @@ async def test_the_command_takes_a_table_and_writes_the_report(
         instance="certificates",
         kafka="127.0.0.1:1",
         database=SecretStr(dsn),
-        seal_key=SecretStr("x"),
         token_issuer=ISSUER,
         token_jwks="file:///none",
         verify_url="http://verify.test",

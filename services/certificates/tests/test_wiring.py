@@ -11,7 +11,6 @@ from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.wiring import wire
 from tongban_runtime.auth import Authenticator, routes_without_policy
 from tongban_runtime.health import Health
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime
 from tongban_runtime.testing.clock import FakeClock
 
@@ -24,7 +23,6 @@ def runtime(pool: Any, dsn: str, signing_directory: Path, tmp_path: Path) -> Run
         instance="certificates",
         kafka="127.0.0.1:1",
         database=SecretStr(dsn),
-        seal_key=SecretStr("A" * 43),
         token_issuer=ISSUER,
         token_jwks="file:///none",
         verify_url="http://verify.test",
@@ -37,7 +35,6 @@ def runtime(pool: Any, dsn: str, signing_directory: Path, tmp_path: Path) -> Run
         pool=pool,
         health=Health(60),
         clock=FakeClock(),
-        sealer=Sealer("A" * 43),
         authenticator=Authenticator(ISSUER, KeySet([])),
     )
 

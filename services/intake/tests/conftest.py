@@ -1,7 +1,5 @@
 """Intake on a real database: its app, its consumer's processor, callers with real tokens."""
 
-import base64
-import secrets
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +24,7 @@ from tongban_runtime.clock import Clock, SystemClock
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Health
 from tongban_runtime.outcome import Outcome
-from tongban_runtime.sealing import CaseKeys, Sealer
+from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, decode_data
@@ -122,7 +120,6 @@ async def serving(dsn: str, clock: Clock, events: Sequence[Event]) -> AsyncItera
         kafka="127.0.0.1:9",
         database=dsn,
         vault_dir=Path(tempfile.mkdtemp(prefix="tongban-vault-")),
-        seal_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         token_issuer=ISSUER,
         token_jwks="file:///unused",
     )
@@ -132,7 +129,6 @@ async def serving(dsn: str, clock: Clock, events: Sequence[Event]) -> AsyncItera
         pool=pool,
         health=Health(60),
         clock=clock,
-        sealer=Sealer(settings.seal_key.get_secret_value()),
         authenticator=Authenticator(ISSUER, KeySet([key])),
         acts=ActSigner.ephemeral(),
     )

@@ -1,7 +1,6 @@
 """A view worker on real engines, with what the tests of the view ask about it."""
 
 import asyncio
-import base64
 import contextlib
 import random
 import time
@@ -21,13 +20,11 @@ from tongban_runtime.auth import Authenticator
 from tongban_runtime.clock import SystemClock
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Health
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime
 from tongban_schemas.envelope import Event
 
 from .cases import Stream
 
-SEAL_KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 PATIENCE = 45.0
 
 
@@ -40,7 +37,6 @@ async def runtime(
         kafka=engines.kafka,
         topic_prefix=topics,
         database=await database("tongban_intake"),
-        seal_key=SEAL_KEY,
         vault_dir=tmp_path,
         token_issuer="http://issuer.example",
         token_jwks="file:///unused",
@@ -52,7 +48,6 @@ async def runtime(
         pool=pool,
         health=Health(60),
         clock=SystemClock(),
-        sealer=Sealer(SEAL_KEY),
         authenticator=Authenticator("http://issuer.example", KeySet([])),
     )
     await pool.close()

@@ -43,8 +43,6 @@ from .official import (
 
 __all__ = ["stream"]
 
-SEAL_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-
 
 def unseal(application: str, field: str, sealed: str) -> str:
     return case_keys(application).open(field, sealed)
@@ -372,7 +370,6 @@ async def test_the_command_reads_every_fact_and_writes_the_same_twice(
         topic_prefix=topics,
         database=dsn,
         vault_dir=tmp_path / "vault",
-        seal_key=SEAL_KEY,
         token_issuer="http://issuer.example",
         token_jwks="file:///unused",
     )

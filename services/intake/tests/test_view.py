@@ -21,7 +21,7 @@ from tongban_runtime.service import Runtime
 from tongban_schemas.envelope import Event, encode_body, encode_headers
 
 from .cases import Stream, finished_case
-from .live import PATIENCE, SEAL_KEY, expected_row, mixed, rows, runtime, stream, until_folded, working
+from .live import PATIENCE, expected_row, mixed, rows, runtime, stream, until_folded, working
 
 __all__ = ["runtime", "stream"]
 
@@ -67,7 +67,6 @@ async def started_process(runtime: Runtime, folder: Path) -> asyncio.subprocess.
         "TONGBAN_KAFKA": settings.kafka,
         "TONGBAN_DATABASE": settings.database.get_secret_value(),
         "TONGBAN_TOPIC_PREFIX": settings.topic_prefix,
-        "TONGBAN_SEAL_KEY": SEAL_KEY,
         "TONGBAN_VAULT_DIR": str(runtime.settings.vault_dir),
         "TONGBAN_TOKEN_ISSUER": "http://issuer.example",
         "TONGBAN_TOKEN_JWKS": keys.as_uri(),

@@ -15,7 +15,6 @@ from tongban_notify.wiring import wire
 from tongban_runtime.auth import Authenticator, routes_without_policy
 from tongban_runtime.database import Pool
 from tongban_runtime.health import Health
-from tongban_runtime.sealing import Sealer
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring
@@ -33,7 +32,6 @@ async def runtime(informed_pool: Pool, clock: FakeClock) -> Runtime:
         instance="notify",
         kafka="127.0.0.1:1",
         database=SecretStr("postgresql://unused"),
-        seal_key=SecretStr("A" * 43),
         token_issuer=ISSUER,
         token_jwks="file:///unused",
         smtp="127.0.0.1:25",
@@ -44,7 +42,6 @@ async def runtime(informed_pool: Pool, clock: FakeClock) -> Runtime:
         informed_pool,
         Health(60),
         clock,
-        Sealer("A" * 43),
         Authenticator(ISSUER, KeySet([KEY])),
         keyring=TestKeyring(),
     )

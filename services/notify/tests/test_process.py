@@ -25,7 +25,6 @@ def environment(dsn: str, port: int, secrets: Path) -> dict[str, str]:
         "TONGBAN_INSTANCE": "notify",
         "TONGBAN_KAFKA": "127.0.0.1:1",
         "TONGBAN_DATABASE": dsn,
-        "TONGBAN_SEAL_KEY": "A" * 43,
         "TONGBAN_TOKEN_ISSUER": "http://issuer.example",
         "TONGBAN_TOKEN_JWKS": (secrets / "jwks.json").as_uri(),
         "TONGBAN_SMTP": f"127.0.0.1:{port}",
