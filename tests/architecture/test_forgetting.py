@@ -31,11 +31,11 @@ async def test_every_route_has_exactly_one_policy(service: Wired) -> None:
 
 @pytest.mark.parametrize("service", SERVICES, indirect=True)
 async def test_topics_and_handlers_agree(service: Wired) -> None:
-    """Intake reads the notifications in its view; everything else that a topic file promises has a handler."""
+    """Intake reads notifications and access in its view; everything else that a topic file promises has a handler."""
     name = service.runtime.settings.instance.split("-")[0]
     promised = {topic.topic for topic in topics_consumed_by(name)}
     handled = service.parts.registry.topics()
-    read_by_the_view = {"tongban.notifications.v1"} if name == "intake" else set()
+    read_by_the_view = {"tongban.notifications.v1", "tongban.access.v1"} if name == "intake" else set()
     assert handled | read_by_the_view == promised
 
 

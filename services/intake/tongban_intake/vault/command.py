@@ -37,7 +37,9 @@ async def erase_command(settings: RuntimeSettings, arguments: Sequence[str]) -> 
     )
     options = parser.parse_args(arguments)
     if options.application is not None and options.ground is None:
-        parser.error("--application needs --ground")
+        parser.print_usage(sys.stderr)
+        sys.stderr.write("--application 须与 --ground 同用 --application needs --ground\n")
+        return 2
     async with _open(settings) as (own, pool, vault):
         if options.due:
             gone = await erase_due(pool, vault, Retention(own.retention_years))
