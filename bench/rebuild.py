@@ -7,6 +7,7 @@ import asyncio
 import random
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from tongban_intake.facts import VIEW_TOPICS
 from tongban_intake.rebuild import CONSUMER_SETTINGS, build
 from tongban_runtime.database import create_pool, migrate
 from tongban_runtime.relay import PRODUCER_SETTINGS
-from tongban_runtime.sealing import Sealer
+from tongban_runtime.sealing import CaseKeys, new_root
 from tongban_runtime.topics import create_topics
 from tongban_schemas.envelope import Event, EventData, encode_body, encode_headers
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationSubmitted
@@ -43,13 +44,10 @@ _OPTIONAL = (
 _SENDS_PENDING = 20_000
 
 
-def _told(item: Item, answers: dict[str, Any], sealer: Sealer) -> list[tuple[EventData, str]]:
-    """What all services say about one case, in order: 27 to 37 events."""
-    plain, personal = split_personal(item, answers)
-    sealed = {name: sealer.seal("bench", name, value) for name, value in personal.items()}
-    submitted = ApplicationSubmitted(
-        item=item.ref, applicant=UUID(int=1), region="990000", answers=plain, sealed=sealed
-    )
+def _told(item: Item, answers: dict[str, Any]) -> list[tuple[EventData, str]]:
+    """What all services say about one case, in order: 27 to 37 events. Its personal answers are not in it yet."""
+    plain, _ = split_personal(item, answers)
+    submitted = ApplicationSubmitted(item=item.ref, applicant=UUID(int=1), region="990000", answers=plain)
     told: list[tuple[EventData, str]] = [(submitted, "/intake"), (ApplicationAccepted(item=item.ref), "/intake")]
     for step in applicable_steps(item, answers):
         source = f"/approvals/{step.department}"
@@ -70,20 +68,25 @@ def _told(item: Item, answers: dict[str, Any], sealer: Sealer) -> list[tuple[Eve
     return told
 
 
-def _variants() -> list[list[tuple[EventData, str, bytes]]]:
-    item = load_catalog().item("enterprise-investment-project")
+def _variants(item: Item) -> list[list[tuple[EventData, str, bytes]]]:
     rng = random.Random(1)  # noqa: S311 - made-up cases
-    sealer = Sealer("A" * 43)
     found = []
     for _ in range(16):
         answers = item.form.example() | {name: rng.random() < 0.5 for name in _OPTIONAL}
-        found.append([(data, source, encode_body(data)) for data, source in _told(item, answers, sealer)])
+        found.append([(data, source, encode_body(data)) for data, source in _told(item, answers)])
     return found
+
+
+def _sealed(submitted: ApplicationSubmitted, event: UUID, personal: Mapping[str, str]) -> bytes:
+    """The payload of a submission whose personal answers are sealed for this event, with a key of its own."""
+    sealed = CaseKeys(root=new_root()).seal_all(event, personal)
+    return encode_body(submitted.model_copy(update={"sealed": sealed}))
 
 
 async def _fill(kafka: str, prefix: str) -> tuple[int, int]:
     """Puts cases on the topics until there are enough events; returns (cases, events)."""
-    variants = _variants()
+    item = load_catalog().item("enterprise-investment-project")
+    variants, personal = _variants(item), split_personal(item, item.form.example())[1]
     rng = random.Random(2)  # noqa: S311 - made-up cases
     producer = AIOKafkaProducer(bootstrap_servers=kafka, **{**PRODUCER_SETTINGS, "linger_ms": 5})
     await producer.start()
@@ -108,6 +111,8 @@ async def _fill(kafka: str, prefix: str) -> tuple[int, int]:
                     traceparent=f"00-{case.hex}-00000000000000a1-01",
                     data=data,
                 )
+                if isinstance(data, ApplicationSubmitted):
+                    body = _sealed(data, event.id, personal)
                 headers = encode_headers(replace(event, sequence=counters[source]))
                 pending.append(await producer.send(prefix + data.TOPIC, body, key=subject.encode(), headers=headers))
             cases += 1
