@@ -126,7 +126,10 @@ def uploaded(because: Event, grade: str = "C", minute: int = 4) -> Event:
     return fact(data, "/intake", said(because).material, str(because.id), minute=minute)
 
 
-def checked(of: Event, source: str = "/approvals/education", grade: str = "B") -> Event:
+def checked(
+    of: Event, source: str = "/approvals/education", grade: str = "B", step: str | None = "AA", *, desk: bool = False
+) -> Event:
+    """``desk``: at the receiving desk, by intake and without a step."""
     data = EvidenceChecked.model_validate(
         {
             "uploaded": of.id,
@@ -134,12 +137,13 @@ def checked(of: Event, source: str = "/approvals/education", grade: str = "B") -
             "department": "education",
             "officer": OFFICER,
             "grade": grade,
+            "step": None if desk else step,
         }
     )
-    return fact(data, source, str(of.id), minute=5)
+    return fact(data, "/intake" if desk else source, str(of.id), "desk" if desk else "step", minute=5)
 
 
-def corrected(of: Event, version: int, kind: str = "owned", minute: int = 6) -> Event:
+def corrected(of: Event, version: int, kind: str = "owned", minute: int = 6, *, withdrawn: bool = False) -> Event:
     request_of = replace(of, id=said(of).request)
     return answer(
         request_of,
@@ -151,6 +155,7 @@ def corrected(of: Event, version: int, kind: str = "owned", minute: int = 6) -> 
         changed=["kind"],
         values={"kind": kind},
         recorded_at=BEGIN + timedelta(hours=version),
+        withdrawn=withdrawn,
     )
 
 
@@ -187,10 +192,12 @@ def histories(draw: st.DrawFn) -> list[Event]:
             refused(first, "negotiation", minute=4),
             upload,
             checked(upload),
+            checked(upload, desk=True),
             dispute,
             dispute_answered(dispute, answers[3]),
             corrected(answers[3], 2),
             corrected(answers[3], 3, "employer", minute=5),
+            corrected(answers[3], 4, minute=4, withdrawn=True),
             again,
             provided(again),
             substituted(material, [answers[3]]),
@@ -204,7 +211,11 @@ def forgeries(facts: Sequence[Event]) -> list[Event]:
     """The same words out of mouths that have no say, under ids of their own."""
     found = []
     for number, one in enumerate(facts):
-        for source in ("/certificates/heritage", "/approvals/heritage", "/notify"):
+        strangers = ["/certificates/heritage", "/approvals/heritage", "/approvals", "/notify"]
+        ends = isinstance(one.data, EvidenceFailed)
+        if not ends and one.source != "/intake":
+            strangers.append("/intake")
+        for source in strangers:
             identity = event_id(one.type, str(CASE), "forged", source, str(number))
             found.append(replace(one, id=identity, source=source))
         if isinstance(one.data, EvidenceProvided | EvidenceNotRecorded | EvidenceRefused | EvidenceCorrected):
@@ -254,6 +265,11 @@ def test_uploads_and_decisions_keep_the_rules(facts: list[Event]) -> None:
             assert proof.usable == (upload.id in looked)
         if proof.usable:
             assert proof.fact in ids
+        if proof.withdrawn:
+            assert not proof.usable
+            taken_back = ids[proof.corrections[-1].event].data
+            assert isinstance(taken_back, EvidenceCorrected)
+            assert taken_back.withdrawn
         if proof.state == "provided":
             assert proof.values.keys() | proof.sealed.keys() <= {"kind", "address"}
 
@@ -285,7 +301,9 @@ def test_grade_c_supports_nothing_until_a_clerk_has_compared_it() -> None:
     assert not stands(FIRST, gone, UPLOAD).usable
     assert stands(FIRST, gone, UPLOAD, checked(UPLOAD)).grade == "B"
     assert stands(FIRST, gone, UPLOAD, checked(UPLOAD)).usable
-    assert not stands(FIRST, gone, UPLOAD, checked(UPLOAD, "/approvals/heritage")).usable
+    assert stands(FIRST, gone, UPLOAD, checked(UPLOAD, desk=True)).usable
+    for source in ("/approvals/heritage", "/approvals", "/intake", "/certificates/education"):
+        assert not stands(FIRST, gone, UPLOAD, checked(UPLOAD, source)).usable
     assert stands(FIRST, gone, UPLOAD, checked(UPLOAD, grade="A")).grade == "B"
     assert stands(FIRST, gone, uploaded(gone, "D")).usable
 
@@ -308,6 +326,12 @@ def test_a_refusal_is_objected_to_and_ends() -> None:
     assert stands(given, second, again, objection, refusal, FIRST).state == "provided"
 
 
+@pytest.mark.parametrize("source", ["/intake", "/approvals", "/approvals/heritage", "/certificates/education"])
+def test_only_the_department_itself_objects(source: str) -> None:
+    refusal = refused(FIRST)
+    assert stands(FIRST, refusal, replace(objected(refusal), source=source)).state == "refused"
+
+
 def test_who_is_late_is_late_until_they_answer() -> None:
     late = answer(FIRST, EvidenceOverdue, "answer", stage="answer", due=BEGIN, minute=5)
     assert stands(FIRST, late).overdue
@@ -322,6 +346,17 @@ def test_corrections_lie_over_what_was_given_in_the_order_of_the_register() -> N
     assert proof.values == {"kind": "employer"}
     assert proof.sealed == {"address": SEALED}
     assert [one.event for one in proof.corrections] == [str(older.id), str(newer.id)]
+
+
+def test_a_record_that_was_taken_back_carries_nothing_until_it_is_there_again() -> None:
+    given = provided(FIRST)
+    gone = corrected(given, 3, minute=5, withdrawn=True)
+    back = stands(FIRST, given, gone, corrected(given, 2, minute=6))
+    assert (back.state, back.withdrawn, back.usable, back.pending) == ("provided", True, False, False)
+    there = stands(FIRST, given, gone, corrected(given, 4, minute=4))
+    assert (there.withdrawn, there.usable) == (False, True)
+    again = request(attempt=2, minute=9)
+    assert stands(FIRST, given, gone, again, provided(again)).usable
 
 
 def test_nothing_beyond_what_was_asked_counts() -> None:

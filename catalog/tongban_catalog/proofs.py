@@ -99,9 +99,14 @@ class Proof:
         return self.state in ("waiting", "retrying", "objected")
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether its source has taken back the record that it gave, as the last it said about it."""
+        return bool(self.corrections) and self.corrections[-1].withdrawn
+
+    @property
     def usable(self) -> bool:
-        """Whether a decision may rest on it: grade C may not, until a clerk has seen the original."""
-        return self.state in ("provided", "substituted", "uploaded") and self.grade != "C"
+        """Whether a decision may rest on it: grade C may not, until a clerk has seen the original; nor a withdrawn record."""
+        return self.state in ("provided", "substituted", "uploaded") and self.grade != "C" and not self.withdrawn
 
     @property
     def upload_allowed(self) -> bool:
@@ -111,19 +116,20 @@ class Proof:
 
 def proofs(facts: Iterable[Fact]) -> dict[str, Proof]:
     """Every proof of one case, by material, in the order of the names. The order and number of the facts do not matter."""
-    known = {str(fact.id): fact for fact in facts if _is_evidence(fact) and _by_right(fact)}
+    known = {str(fact.id): fact for fact in facts if _is_evidence(fact) and by_right(fact)}
     ordered = sorted(known.values(), key=_order)
     requests = {str(fact.id): fact for fact in ordered if fact.data.TYPE == EvidenceRequested.TYPE}
     closed = _Closed(
         failures=frozenset(
             str(fact.id)
             for fact in ordered
-            if _is_failure(fact) and _answers(fact, requests.get(str(fact.data.request)))
+            if _is_failure(fact) and is_answer_to(fact, requests.get(str(fact.data.request)))
         ),
         disputes=frozenset(
             str(fact.data.dispute)
             for fact in ordered
-            if fact.data.TYPE == EvidenceDisputeAnswered.TYPE and _answers(fact, requests.get(str(fact.data.request)))
+            if fact.data.TYPE == EvidenceDisputeAnswered.TYPE
+            and is_answer_to(fact, requests.get(str(fact.data.request)))
         ),
     )
     newest: dict[str, Proof] = {}
@@ -162,19 +168,25 @@ def _is_evidence(fact: Fact) -> bool:
     return getattr(fact.data, "TYPE", None) in _RANK
 
 
-def _by_right(fact: Fact) -> bool:
-    """Whether a fact comes from where its kind comes from; of a source's answer, `_answers` tells the rest."""
+def by_right(fact: Fact) -> bool:
+    """Whether a fact about a proof comes from where its kind comes from; of a source's answer, `is_answer_to` tells the rest.
+
+    Departments check and object for themselves; only a check at the receiving desk, which has no step, is intake's. Intake
+    may end a request in its source's name.
+    """
     data = fact.data
     if data.TYPE in _OF_INTAKE:
         return fact.source == _INTAKE
+    if data.TYPE == EvidenceChecked.TYPE and fact.source == _INTAKE:
+        return data.step is None
     if data.TYPE in (EvidenceChecked.TYPE, EvidenceObjected.TYPE):
-        return fact.source in (f"/approvals/{data.department}", _INTAKE)
+        return fact.source == f"/approvals/{data.department}"
     if data.TYPE == EvidenceFailed.TYPE and fact.source == _INTAKE:
         return True
     return fact.source == f"/certificates/{data.department}"
 
 
-def _answers(fact: Fact, request: Fact | None) -> bool:
+def is_answer_to(fact: Fact, request: Fact | None) -> bool:
     """Whether a fact answers a request for its material in the name of the source that was asked."""
     data = fact.data
     return (
@@ -213,7 +225,7 @@ def _told(proof: Proof | None, fact: Fact, requests: Mapping[str, Fact], closed:
         open_still = str(data.provided) == proof.provided and name not in closed.disputes
         return replace(proof, disputed=name) if open_still else None
     request = requests.get(str(data.request))
-    if request is None or str(request.id) != proof.request or not _answers(fact, request):
+    if request is None or str(request.id) != proof.request or not is_answer_to(fact, request):
         return None
     return _answered(proof, fact, name, frozenset(request.data.fields))
 

@@ -89,6 +89,16 @@ def _moves(*facts: Event) -> list[Move]:
         ([ASKED, GIVEN], None),
         ([ASKED, GIVEN, disputed(GIVEN)], None),
         ([ASKED, GIVEN, corrected_at_source(GIVEN)], None),
+        ([ASKED, GIVEN, corrected_at_source(GIVEN, withdrawn=True)], "evidence-withdrawn"),
+        (
+            [
+                ASKED,
+                GIVEN,
+                corrected_at_source(GIVEN, withdrawn=True),
+                requested(CASE, item=ITEM, attempt=2, minute=30),
+            ],
+            "evidence-outstanding",
+        ),
         ([ASKED, provided(ASKED, department="ecology")], "evidence-outstanding"),
     ],
 )

@@ -1,6 +1,7 @@
 """What is asked of registers, what a rule puts in a proof's place, what time ends, who may answer: pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,7 @@ from .proving import (
     not_recorded,
     provided,
     proving_item,
+    refused,
     resources,
 )
 
@@ -180,6 +182,31 @@ def test_only_the_source_that_was_asked_is_heard(item: Item) -> None:
     (lost,) = forged([], [good])
     assert lost.rule == "request-unknown"
     assert proofs([*facts, other])["home-proof"].state == "waiting"
+
+
+@pytest.mark.parametrize(
+    "source", ["/certificates/housing", "/certificates/education", "/intake", "/approvals/housing"]
+)
+def test_what_is_forged_is_what_does_not_count(item: Item, source: str) -> None:
+    asked = by_material(ask(item, []))
+    facts, request = list(asked.values()), asked["home-proof"]
+    for answer in (
+        provided(request, KEYS),
+        not_recorded(request),
+        failed(request, final=True),
+        failed(request, final=False),
+        refused(request, KEYS),
+    ):
+        said = replace(answer, source=source)
+        counts = proofs([*facts, said]) != proofs(facts)
+        assert counts == (not forged(facts, [said]))
+        assert counts == (
+            source == "/certificates/housing" or (source, answer.type) == ("/intake", EvidenceFailed.TYPE)
+        )
+    elsewhere = not_recorded(request)
+    other = replace(elsewhere, data=elsewhere.data.model_copy(update={"material": "work-proof"}))
+    assert proofs([*facts, other]) == proofs(facts)
+    assert [one.rule for one in forged(facts, [other])] == ["forged-source"]
 
 
 def test_a_correction_counts_for_what_is_still_to_be_decided(item: Item) -> None:

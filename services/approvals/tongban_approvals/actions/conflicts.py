@@ -165,6 +165,11 @@ CONFLICTS: dict[ActionConflict, tuple[str, str]] = {
         "Proofs that the applicant uploaded have not been compared with the originals and carry no decision: check those "
         "listed in materials first.",
     ),
+    "evidence-withdrawn": (
+        "materials 所列证明提供后已被数据源部门撤销，不能作为决定依据；请等待申请人重新获取，或者要求补正。",
+        "The sources have withdrawn the records behind the proofs listed in materials since they gave them; they carry no "
+        "decision: wait until the applicant has them fetched again, or ask for a correction.",
+    ),
     "evidence-missing": (
         "未能从数据源取得 materials 所列证明，申请人也尚未提交；请等待申请人上传，或者要求补正。",
         "The proofs listed in materials could not be fetched, and the applicant has not brought them yet: wait for the upload, "

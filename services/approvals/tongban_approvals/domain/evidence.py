@@ -26,7 +26,7 @@ from tongban_schemas.types import JsonObject
 
 from tongban_approvals.domain.scope import seen_materials
 
-EvidenceGap = Literal["evidence-outstanding", "evidence-unchecked", "evidence-missing"]
+EvidenceGap = Literal["evidence-outstanding", "evidence-unchecked", "evidence-withdrawn", "evidence-missing"]
 ObjectionStage = Literal["negotiation", "mediation"]
 
 _INTAKE = "/intake"
@@ -94,6 +94,8 @@ def gap(
     if unchecked := [one.material for one in seen if one.state == "uploaded" and not one.usable]:
         return "evidence-unchecked", unchecked
     asked = {one.id for one in asked_materials(item, answers)} - brought
+    if withdrawn := [one.material for one in seen if one.withdrawn and one.material in asked]:
+        return "evidence-withdrawn", withdrawn
     missing = [one.material for one in seen if one.state in _NOT_FETCHED and one.material in asked]
     return ("evidence-missing", missing) if missing else None
 
@@ -115,10 +117,14 @@ def objection_stage(proof: Proof) -> ObjectionStage | None:
 
 def fetched_materials(known: Mapping[str, Proof]) -> frozenset[str]:
     """The materials that a source gave or has still to give, or that a rule stands in for: nobody may be asked for them."""
-    return frozenset(name for name, one in known.items() if one.pending or one.state in ("provided", "substituted"))
+    return frozenset(
+        name
+        for name, one in known.items()
+        if one.pending or (one.state in ("provided", "substituted") and not one.withdrawn)
+    )
 
 
 def supplied_answers(known: Mapping[str, Proof], item: Item) -> frozenset[str]:
     """The answers that came from a source: the applicant disputes them there, and does not change them here."""
-    given = {(one.material, one.resource) for one in known.values() if one.state == "provided"}
+    given = {(one.material, one.resource) for one in known.values() if one.state == "provided" and not one.withdrawn}
     return frozenset(name for one in item.sources if (one.material, one.resource) in given for name in one.supplies)

@@ -27,7 +27,7 @@ from tongban_intake.domain.history import History
 from tongban_intake.evidence import asking
 from tongban_intake.evidence.identity import IDENTITY_FIELD, Identity
 from tongban_intake.evidence.picture import Picture, Touched, draft_body, picture, pictures
-from tongban_intake.evidence.shown import REFETCHED, CaseProofs, case_proofs
+from tongban_intake.evidence.shown import CaseProofs, case_proofs, may_refetch
 from tongban_intake.store import applications, drafts, evidence
 from tongban_intake.store.evidence import Consent
 
@@ -211,7 +211,7 @@ async def fetch_again(intake: Intake, case: UUID, material: str, caller: Caller)
                 ),
                 None,
             )
-            if proof is None or source is None or proof.state not in REFETCHED or not seen.asks:
+            if proof is None or source is None or not may_refetch(proof) or not seen.asks:
                 raise _not_failed()
             resources = await intake.shelf.resources(tx)
             due = asking.attempt(seen.item, source, seen.answered, seen.facts, resources)

@@ -359,7 +359,7 @@ def _came(proof: Proof) -> MaterialState | None:
     """How a material came that a register was asked for; None when it did not."""
     match proof.state:
         case "provided":
-            return "fetched"
+            return None if proof.withdrawn else "fetched"
         case "substituted":
             return "substituted"
         case "uploaded":

@@ -165,7 +165,11 @@ def not_to_be_asked(history: History, item: Item, asked: Asked) -> list[FieldErr
     State Council Provisions on Online Government Services (Order 716), art. 7: what can be shared is not demanded again.
     """
     known = history.proofs
-    shared = {name for name, proof in known.items() if proof.pending or proof.state in ("provided", "substituted")}
+    shared = {
+        name
+        for name, proof in known.items()
+        if proof.pending or (proof.state in ("provided", "substituted") and not proof.withdrawn)
+    }
     given = answered(item, history.answers.plain, known).fetched.keys()
     errors = []
     for name in asked.materials:

@@ -87,6 +87,8 @@ def _fetched(item: Item, proofs: Mapping[str, Proof]) -> dict[str, Fetched]:
         proof = proofs.get(source.material)
         if proof is None or proof.state != "provided" or proof.resource != source.resource or proof.provider is None:
             continue
+        if proof.withdrawn:
+            continue
         for answer, name in source.supplies.items():
             if answer not in found and (name in proof.values or name in proof.sealed):
                 found[answer] = Fetched(

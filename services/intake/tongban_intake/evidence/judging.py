@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from tongban_catalog.proofs import by_right, is_answer_to
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.access import AccessRule
 from tongban_schemas.events.evidence import (
@@ -18,8 +19,6 @@ from tongban_schemas.events.evidence import (
     EvidenceRefused,
     EvidenceRequested,
 )
-
-from tongban_intake.domain.history import SOURCE
 
 _ANSWERS = (
     EvidenceProvided,
@@ -43,21 +42,21 @@ class Forged:
 
 
 def forged(facts: Iterable[Event], fresh: Iterable[Event]) -> list[Forged]:
-    """Those of the fresh facts of one case that do not come from the source that was asked."""
-    asked: Mapping[UUID, str] = {
-        fact.id: fact.data.provider for fact in facts if isinstance(fact.data, EvidenceRequested)
+    """Those of the fresh facts of one case that do not come from the source that was asked: what `proofs` does not count."""
+    asked: Mapping[UUID, Event] = {
+        fact.id: fact for fact in facts if isinstance(fact.data, EvidenceRequested) and by_right(fact)
     }
     found = []
     for fact in fresh:
         data = fact.data
         if isinstance(data, EvidenceChecked | EvidenceObjected):
-            if fact.source not in (f"/approvals/{data.department}", SOURCE):
+            if not by_right(fact):
                 about = data.request if isinstance(data, EvidenceObjected) else None
                 found.append(Forged(fact, "forged-source", data.department, about))
-        elif isinstance(data, _ANSWERS) and fact.source != SOURCE:
-            provider = asked.get(data.request)
-            if provider is None:
+        elif isinstance(data, _ANSWERS):
+            request = asked.get(data.request)
+            if request is None:
                 found.append(Forged(fact, "request-unknown", data.department, data.request))
-            elif data.department != provider or fact.source != f"/certificates/{provider}":
+            elif not by_right(fact) or not is_answer_to(fact, request):
                 found.append(Forged(fact, "forged-source", data.department, data.request))
     return found

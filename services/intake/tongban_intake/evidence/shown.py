@@ -30,7 +30,7 @@ from tongban_intake.presentation import Words
 Origin = Literal["asked", "fetched", "awaited", "derived"]
 """``asked`` of the person, ``fetched`` from a register, ``awaited``: on its way from one; ``derived``: a rule of the item says
 that something else stands in for it."""
-REFETCHED: frozenset[ProofState] = frozenset({"failed", "not-recorded"})
+_REFETCHED: frozenset[ProofState] = frozenset({"failed", "not-recorded"})
 
 
 class GivenValue(BaseModel):
@@ -122,6 +122,11 @@ class CaseProofs(BaseModel):
     origins: list[OriginShown]
 
 
+def may_refetch(proof: Proof) -> bool:
+    """Whether its source may be asked once more: it could not give the proof, or took it back."""
+    return proof.state in _REFETCHED or proof.withdrawn
+
+
 def case_proofs(
     seen: Picture, resources: Mapping[str, Resource], bodies: Mapping[str, Department], position: int
 ) -> CaseProofs:
@@ -192,7 +197,7 @@ def proof_detail(
         ],
         rule=_rule(seen, proof),
         upload_allowed=proof.upload_allowed,
-        refetch_allowed=proof.state in REFETCHED and attempts(seen.facts, material) < MAX_ATTEMPTS,
+        refetch_allowed=may_refetch(proof) and attempts(seen.facts, material) < MAX_ATTEMPTS,
         overdue=proof.overdue,
     )
 

@@ -133,8 +133,9 @@ class EvidenceWork:
         await evidence.count(tx, figures)
 
     async def _refuse(self, tx: Tx, one: Touched, found: Forged) -> None:
+        said_by = found.event.source.split("/")[1:2]
         data = AccessRefused(
-            service="approvals" if found.event.source.startswith("/approvals/") else "certificates",
+            service="approvals" if said_by == ["approvals"] else "intake" if said_by == ["intake"] else "certificates",
             department=found.department,
             purpose="evidence",
             rule=found.rule,

@@ -157,6 +157,7 @@ class EvidenceChecked(Body, frozen=True, gc=False, tag="evidence-checked"):
     uploaded: UUID
     material: str
     department: str
+    step: str | None = None
     grade: str = "B"
 
 
