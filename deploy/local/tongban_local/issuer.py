@@ -5,6 +5,7 @@ loopback addresses only.
 """
 
 import hashlib
+import json
 import secrets
 import sys
 import time
@@ -33,6 +34,7 @@ from tongban_local.programs import clients as registered_clients
 from tongban_local.tokens import ALGORITHM, Role, TokenRequest, prepare, sign
 
 CODE_LIFETIME = 120.0
+_PEOPLE = "people.json"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -169,8 +171,10 @@ def check_redirect(address: str) -> str:
     return address
 
 
-def person_of(subject: str) -> Person:
-    """Who a citizen is: the demo roles have a person each, anybody else gets one made of the pseudonym."""
+def person_of(subject: str, registered: Mapping[str, Person] | None = None) -> Person:
+    """Who a citizen is: those who are registered and the demo roles; anybody else gets a person made of the pseudonym."""
+    if registered is not None and subject in registered:
+        return registered[subject]
     role = _BY_SUBJECT.get(subject)
     if role is not None and role.person is not None:
         return role.person
@@ -186,8 +190,16 @@ def _check_character(body: str) -> str:
     return "10X98765432"[total % 11]
 
 
-def build(key: OKPKey, issuer: str, clients: Mapping[str, tuple[str, Client]] | None = None) -> FastAPI:
-    """The issuer's web application. issuer: its own base URL, which becomes the claim `iss`; clients: (secret, service) by id."""
+def build(
+    key: OKPKey,
+    issuer: str,
+    clients: Mapping[str, tuple[str, Client]] | None = None,
+    registered: Mapping[str, Person] | None = None,
+) -> FastAPI:
+    """The issuer's web application. issuer: its own base URL, which becomes the claim `iss`; clients: (secret, service) by id.
+
+    registered: people besides those of the demo roles, by pseudonym.
+    """
     known = clients or {}
     public = KeySet.import_key_set(public_keys(key))  # type: ignore[arg-type]
     app = FastAPI(title="Tongban development issuer", docs_url=None, redoc_url=None, openapi_url=None)
@@ -228,7 +240,7 @@ def build(key: OKPKey, issuer: str, clients: Mapping[str, tuple[str, Client]] | 
         if claims.get("role") != "citizen":
             raise HTTPException(403, "只有申请人有实名信息 only citizens have an identity")
         subject = str(claims["sub"])
-        return {"sub": subject, **person_of(subject).model_dump()}
+        return {"sub": subject, **person_of(subject, registered).model_dump()}
 
     @app.post("/token")
     async def token(request: TokenRequest) -> dict[str, str]:
@@ -272,8 +284,23 @@ def known_clients(folder: Path) -> dict[str, tuple[str, Client]]:
     return {name: (client_secret(folder, name), client) for name, client in registered_clients().items()}
 
 
+def register(folder: Path, people: Mapping[UUID, Person]) -> None:
+    """Makes people known to the issuer that starts next on this folder."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    known = {str(subject): person.model_dump() for subject, person in people.items()}
+    (folder / _PEOPLE).write_text(json.dumps(known, ensure_ascii=False), "utf-8")
+
+
+def registered_people(folder: Path) -> dict[str, Person]:
+    """The people that `register` made known, by pseudonym."""
+    if not (folder / _PEOPLE).exists():
+        return {}
+    known = json.loads((folder / _PEOPLE).read_text("utf-8"))
+    return {subject: Person.model_validate(person) for subject, person in known.items()}
+
+
 if __name__ == "__main__":
     host, port = sys.argv[1], int(sys.argv[2])
     folder = Path(sys.argv[3])
-    own = build(prepare(folder), f"http://{host}:{port}", known_clients(folder))
+    own = build(prepare(folder), f"http://{host}:{port}", known_clients(folder), registered_people(folder))
     uvicorn.run(own, host=host, port=port, log_level="warning", access_log=False)
