@@ -1,16 +1,19 @@
 """How fast one stored event is decoded: the pydantic contract against a msgspec struct with the view's fields only.
 
-``python bench/decode.py`` prints events/s of each and the ratio; best of several rounds on one core.
+Events/s of each and the ratio; best of several rounds on one core.
 """
 
 import json
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import msgspec
 from tongban_schemas.envelope import decode_data
 from tongban_schemas.events.applications import ApplicationSubmitted
 from tongban_schemas.examples import load_examples
+
+from bench.figures import Figure
 
 ROUNDS = 7
 EVENTS_PER_ROUND = 20_000
@@ -41,14 +44,16 @@ def events_per_second(decode: Callable[[bytes], object], body: bytes) -> float:
     return EVENTS_PER_ROUND / best
 
 
-def main() -> None:
+async def run(engines: Any) -> list[Figure]:
+    """Needs no engines."""
+    del engines
     payload = load_examples()[ApplicationSubmitted.TYPE]["full"]["data"]
     payload["sealed"] = {f"field_{number}": "s1." + "A" * 60 for number in range(8)}
     body = json.dumps(payload, ensure_ascii=False).encode()
     contract = events_per_second(lambda raw: decode_data(ApplicationSubmitted, raw), body)
     view = events_per_second(msgspec.json.Decoder(SubmittedView).decode, body)
-    print(f"{len(body)} bytes · pydantic {contract:,.0f}/s · msgspec {view:,.0f}/s · ratio {view / contract:.1f}")
-
-
-if __name__ == "__main__":
-    main()
+    return [
+        Figure(f"decode {len(body)} bytes: pydantic", contract, "events/s"),
+        Figure(f"decode {len(body)} bytes: msgspec, the view's fields", view, "events/s"),
+        Figure("decode: msgspec / pydantic", view / contract, ""),
+    ]
