@@ -189,6 +189,17 @@ async def timed(database: Callable[[str], Awaitable[str]], catalog: Catalog, sig
         yield found
 
 
+async def test_a_case_is_found_by_the_verified_number_of_its_person(desk: Desk) -> None:
+    case = await desk.submitted()
+    draft, _ = await desk.agreed()
+    department = desk.item.acceptance.choice.department_of({})
+    async with desk.service.client(uuid4(), "officer", [department], ["receiver"]) as client:
+        answer = await client.post("/v1/cases/search", json={"kind": "citizen", "value": ID_NUMBER.lower()})
+    found = {one["application"] for one in answer.json()["cases"]}
+    assert case in found
+    assert draft not in found
+
+
 async def test_a_draft_asks_when_the_person_agrees_and_nothing_before(desk: Desk) -> None:
     draft = await desk.draft()
     assert await desk.service.outbox(draft) == []

@@ -22,15 +22,16 @@ from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
 from tongban_schemas.envelope import Event
-from tongban_schemas.events.applications import ApplicationAccepted, ApplicationReceived
+from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationReceived
 from tongban_schemas.types import Act, ActKind, ItemRef
 
-from tongban_intake.domain.history import SOURCE, History, submission
+from tongban_intake.domain.history import SOURCE, Answers, History, submission
 from tongban_intake.domain.receiving import receipt
 from tongban_intake.domain.timing import Days, earliest, next_moment, time_says
 from tongban_intake.evidence.picture import Touched
 from tongban_intake.evidence.work import EvidenceWork
 from tongban_intake.store import numbers, receipts
+from tongban_intake.vault.searching import index_holders
 
 RECEIVED_BASIS = "行政许可法第三十二条 Administrative Licensing Law, art. 32"
 """The legal basis that receiving acts name."""
@@ -107,6 +108,9 @@ class Casework:
         """Publishes what was decided about a locked case and moves it on; the event as it was published."""
         published = (await outbox.publish(tx, [event]))[0]
         await facts.remember(tx, [published])
+        if isinstance(event.data, ApplicationCorrected):
+            history = History.of(published.subject, (*known.history.facts, published), known.item)
+            await index_holders(tx, self.evidence.vault, [_answers_of(replace(known, history=history))])
         case = Case(published.subject, (*known.history.facts, published), published)
         await self.advance(tx, [case], self.clock.now())
         return published
@@ -162,7 +166,7 @@ class Casework:
         return found
 
     async def _number(self, tx: Tx, known: dict[str, Known], cases: dict[str, Case]) -> dict[str, Known]:
-        """Gives cases that were just heard of their number, and receives or accepts them."""
+        """Gives cases that were just heard of their number, makes them findable, and receives or accepts them."""
         fresh = [(one, sent) for one in known.values() if (sent := one.history.submitted) is not None and _is_new(one)]
         if not fresh:
             return {}
@@ -174,6 +178,7 @@ class Casework:
             for (one, _), (code, day), serial in zip(fresh, days, drawn, strict=True)
         }
         await numbers.keep(tx, given)
+        await index_holders(tx, self.evidence.vault, [_answers_of(one) for one, _ in fresh])
         events = []
         for one, sent in fresh:
             numbered = replace(one, history=replace(one.history, number=given[UUID(sent.subject)]))
@@ -241,6 +246,10 @@ class Casework:
 def _is_unfinished(case: Case, item: Item) -> bool:
     """Whether anything may be left to do: cheaply, because nearly every fact is one of a case that was accepted by rule."""
     return item.acceptance.by == "officer" or not any(isinstance(fact.data, ApplicationAccepted) for fact in case.facts)
+
+
+def _answers_of(known: Known) -> tuple[UUID, Item, Answers]:
+    return UUID(known.history.subject), known.item, known.history.answers
 
 
 def _is_new(known: Known) -> bool:

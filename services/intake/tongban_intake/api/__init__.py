@@ -8,6 +8,7 @@ from tongban_intake.api import (
     applications,
     apply,
     case_forms,
+    cases,
     drafts,
     guide,
     items,
@@ -37,6 +38,7 @@ def make_app(intake: Intake) -> FastAPI:
     for part in (applications, remedies, drafts, receipts, items, session, status, guide, pages, case_forms, uploads):
         app.include_router(part.router)
     app.include_router(proofs.router)
+    app.include_router(cases.router)
     app.include_router(vault.router)
     for part in (apply, proof_pages):
         app.include_router(part.router)

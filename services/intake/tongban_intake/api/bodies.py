@@ -39,6 +39,8 @@ _HINTS = {
     ),
     "promised": ("应为材料编号的列表", "has to be a list of ids of materials"),
     "fields": ("应为表单项名称的列表", "has to be a list of the form's field names"),
+    "kind": ("应为 citizen(公民)或 enterprise(单位)", "has to be citizen or enterprise"),
+    "value": ("应为 6 至 40 位数字和字母组成的号码", "has to be a number of 6 to 40 digits and letters"),
     "request": ("应为补正通知的编号(UUID)", "has to be the id (UUID) of the correction request"),
 }
 

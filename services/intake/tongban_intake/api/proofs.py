@@ -30,6 +30,7 @@ from tongban_intake.evidence.picture import Picture, Touched, draft_body, pictur
 from tongban_intake.evidence.shown import CaseProofs, case_proofs, may_refetch
 from tongban_intake.store import applications, drafts, evidence
 from tongban_intake.store.evidence import Consent
+from tongban_intake.vault.searching import index_person
 
 router = APIRouter(prefix="/v1/proofs", tags=["proofs"])
 Citizen = Annotated[Caller, Depends(citizen)]
@@ -264,6 +265,7 @@ async def _keep(intake: Intake, tx: Tx, case: UUID, item: ItemRef, who: Identity
     keys = await intake.vault.open(tx, case)
     sealed = keys.seal(case, IDENTITY_FIELD, who.text())
     await evidence.keep(tx, Consent(case, item, sealed, intake.clock.now()))
+    await index_person(tx, intake.vault, case, who.id_number)
 
 
 def _refuse_ended(known: tuple[Event, ...], case: UUID, item: Item | None) -> None:
