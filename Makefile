@@ -13,7 +13,7 @@ STAMP := .venv/.complete
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m tongban_local.cli
 
-.PHONY: help setup demo up down status reset test lint chaos lives bench lock images test-containers
+.PHONY: help setup demo up down status reset test lint chaos canary lives bench lock images test-containers
 
 help: ## 显示本帮助 Show this help
 	@echo "通办 Tongban    make <命令 command>"
@@ -56,6 +56,9 @@ lint: $(STAMP) ## 检查 Style, types and layers
 
 chaos: setup ## 故障演练 Cases at load while everything is killed; nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
+
+canary: setup ## 隐私演练 Canary names in 500 cases: found nowhere but where they belong, and gone when erased
+	@$(BIN)/python -m tests.privacy.canary
 
 lives: setup ## 全部次序 Two thousand lives of a case, in every order of requests, against a model
 	@TONGBAN_LIVES=2000 $(BIN)/python -m pytest -q tests/lifecycle/test_machine.py
