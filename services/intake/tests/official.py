@@ -63,10 +63,10 @@ class Telling:
         self.events: list[Event] = []
         self._sequences: Counter[str] = Counter()
 
-    def tell(self, data: EventData, source: str = "/intake", *more: str) -> Event:
+    def tell(self, data: EventData, source: str = "/intake") -> Event:
         self._sequences[source] += 1
         event = Event(
-            id=event_id(data.TYPE, self.subject, *more, str(len(self.events))),
+            id=self._next_id(),
             source=source,
             subject=self.subject,
             time=MORNING + timedelta(hours=len(self.events)),
@@ -78,14 +78,18 @@ class Telling:
         return event
 
     def of_step(self, data: EventData) -> Event:
-        return self.tell(data, f"/approvals/{getattr(data, 'department', '')}", str(getattr(data, "step", "")))
+        return self.tell(data, f"/approvals/{getattr(data, 'department', '')}")
 
     def seal(self, field: str, text: str) -> str:
-        return case_keys(self.subject).seal(UUID(self.subject), field, text)
+        """A value for the fact that is told next."""
+        return case_keys(self.subject).seal(self._next_id(), field, text)
+
+    def _next_id(self) -> UUID:
+        return event_id("told", self.subject, str(len(self.events)))
 
     def submit(self, materials: dict[str, str] | None = None) -> None:
         plain, personal = split_personal(self.item, dict(self.item.form.example()))
-        sealed = case_keys(self.subject).seal_all(UUID(self.subject), personal)
+        sealed = case_keys(self.subject).seal_all(self._next_id(), personal)
         self.tell(
             ApplicationSubmitted(
                 item=self.item.ref,
