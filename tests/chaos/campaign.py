@@ -31,6 +31,9 @@ class Scale:
     rest: float = 120.0
 
 
+_COUNTED = ("lost", "duplicate", "order", "chain")
+
+
 @dataclass(slots=True)
 class Report:
     """What a campaign found. ``violations`` is empty when every promise held."""
@@ -49,14 +52,15 @@ class Report:
     states: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        kinds = {kind: sum(one.kind == kind for one in self.violations) for kind in ("lost", "duplicate", "order")}
+        kinds = {kind: sum(one.kind == kind for one in self.violations) for kind in _COUNTED}
         hits: dict[str, int] = {}
         for fault in self.faults:
             hits[f"{fault.action} {fault.program}"] = hits.get(f"{fault.action} {fault.program}", 0) + 1
         lines = [
             f"seed {self.seed}: {self.submitted} submitted, {self.finished} finished {self.states}, {self.seconds:.0f} s",
             f"{self.records} records, {self.republished} of them repeats; {self.retries} requests sent again",
-            f"lost {kinds['lost']}, duplicate effects {kinds['duplicate']}, order violations {kinds['order']}",
+            f"lost {kinds['lost']}, duplicate effects {kinds['duplicate']}, order violations {kinds['order']}, "
+            f"broken chains {kinds['chain']}",
             f"view {self.view_hash[:16]} {'=' if self.view_hash == self.rebuild_hash else '!='} rebuild {self.rebuild_hash[:16]}",
             f"faults: {', '.join(f'{name} x{count}' for name, count in sorted(hits.items())) or 'none'}",
         ]

@@ -1,13 +1,16 @@
 """What must be true after a campaign, judged from the log, the databases and the mailbox alone. Pure."""
 
-from collections import defaultdict
+import hashlib
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tongban_catalog.item import Item, applicable_steps
+from tongban_schemas.events import access
 
-Kind = Literal["lost", "duplicate", "order", "view", "unfinished"]
+Kind = Literal["lost", "duplicate", "order", "view", "unfinished", "chain"]
 
 _EFFECT_FIELDS = {
     "cn.tongban.application.submitted.v1": (),
@@ -19,7 +22,21 @@ _EFFECT_FIELDS = {
     "cn.tongban.certificate.issued.v1": ("kind",),
     "cn.tongban.notification.sent.v1": ("notification",),
     "cn.tongban.notification.failed.v1": ("notification",),
+    "cn.tongban.evidence.requested.v1": ("material", "attempt"),
+    "cn.tongban.evidence.provided.v1": ("request", "stage"),
+    "cn.tongban.evidence.not-recorded.v1": ("request", "stage"),
+    "cn.tongban.evidence.refused.v1": ("request", "stage"),
+    "cn.tongban.evidence.failed.v1": ("request", "final"),
+    "cn.tongban.evidence.overdue.v1": ("request", "stage"),
+    "cn.tongban.evidence.objected.v1": ("refusal",),
+    "cn.tongban.evidence.dispute-answered.v1": ("dispute",),
+    "cn.tongban.evidence.corrected.v1": ("provided", "version"),
+    "cn.tongban.evidence.substituted.v1": ("material", "rule"),
+    "cn.tongban.evidence.uploaded.v1": ("material", "because"),
+    "cn.tongban.evidence.checked.v1": ("uploaded",),
+    "cn.tongban.access.erased.v1": (),
 }
+_FIRST_STAGE = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,9 @@ class Evidence:
     rebuild_hash: str = ""
     unsent: int = 0
     parked: int = 0
-    certificates: dict[str, int] = field(default_factory=dict)
+    chains: dict[str, bytes] = field(default_factory=dict)
+    """The vault's own newest chain value of every case that it told something of."""
+    certificates: Counter[str] = field(default_factory=Counter)
     mails: dict[str, int] = field(default_factory=dict)
     mails_owed: int = 0
 
@@ -73,6 +92,7 @@ def check(evidence: Evidence, items: Mapping[str, Item]) -> list[Violation]:
         found += _duplicates(subject, records)
         found += _flow(subject, records, items[code], answers)
         found += _finish(subject, records, evidence)
+        found += _chain(subject, records, evidence.chains.get(subject))
     found += [
         Violation("lost", f"{case}: in the log, but nobody submitted it")
         for case in by_case - evidence.submitted.keys()
@@ -87,16 +107,36 @@ def republished(evidence: Evidence) -> int:
 
 
 def _sequences(subject: str, records: list[Logged]) -> Iterator[Violation]:
-    """First appearances of each producer's events must be 1, 2, 3 ..."""
-    seen: dict[str, dict[str, int]] = defaultdict(dict)
+    """First appearances of each producer's events must be 1, 2, 3 ... over all topics, and ascend on each."""
+    seen: dict[str, dict[str, Logged]] = defaultdict(dict)
     for record in records:
-        seen[record.source].setdefault(record.event_id, record.sequence)
-    for source, sequences in seen.items():
-        order = list(sequences.values())
-        if sorted(order) != list(range(1, len(order) + 1)):
-            yield Violation("lost", f"{subject}: {source} published sequences {sorted(order)}")
-        elif order != sorted(order):
-            yield Violation("order", f"{subject}: {source} appears as {order}")
+        seen[record.source].setdefault(record.event_id, record)
+    for source, first in seen.items():
+        numbers = sorted(record.sequence for record in first.values())
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield Violation("lost", f"{subject}: {source} published sequences {numbers}")
+            continue
+        for topic in {record.topic for record in first.values()}:
+            order = [record.sequence for record in first.values() if record.topic == topic]
+            if order != sorted(order):
+                yield Violation("order", f"{subject}: {source} appears on {topic} as {order}")
+
+
+def _chain(subject: str, records: list[Logged], head: bytes | None) -> Iterator[Violation]:
+    """Every fact of the vault about a case follows from the one before it, and the last is the last that the vault told."""
+    told = {record.event_id: record for record in records if record.topic == access.TOPIC}
+    at = access.FIRST_CHAIN
+    for record in sorted(told.values(), key=lambda one: one.sequence):
+        payload = {name: value for name, value in record.body.items() if name != "chain"}
+        canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        at = hashlib.sha256(f"{at}\n{record.event_id}\n{canonical}".encode()).hexdigest()
+        if record.body.get("chain") != at:
+            yield Violation(
+                "chain", f"{subject}: {record.source} {record.sequence} does not follow from what is before"
+            )
+            return
+    if at != (access.FIRST_CHAIN if head is None else head.hex()):
+        yield Violation("chain", f"{subject}: the {len(told)} access facts do not end where the vault's chain ends")
 
 
 def _duplicates(subject: str, records: list[Logged]) -> Iterator[Violation]:
@@ -104,19 +144,27 @@ def _duplicates(subject: str, records: list[Logged]) -> Iterator[Violation]:
     for record in records:
         fields = _EFFECT_FIELDS.get(record.type)
         if fields is not None:
-            ids[(_family(record.type), *(str(record.body[name]) for name in fields))].add(record.event_id)
+            ids[(_family(record.type), *(str(_of(record, name)) for name in fields))].add(record.event_id)
     for effect, events in ids.items():
         if len(events) > 1:
             yield Violation("duplicate", f"{subject}: {' '.join(effect)} happened {len(events)} times")
 
 
+def _of(record: Logged, name: str) -> object:
+    """A field of the payload. An empty answer, which has no stage, is one of the first."""
+    return record.body.get(name, _FIRST_STAGE) if name == "stage" else record.body[name]
+
+
 def _family(event_type: str) -> str:
-    """Effects that exclude one another count as one: a step is decided once, a notification ends once."""
+    """Effects that exclude one another count as one: a step is decided once, a request answered once."""
     return {
         "cn.tongban.approval.granted.v1": "decided",
         "cn.tongban.approval.refused.v1": "decided",
         "cn.tongban.notification.sent.v1": "notified",
         "cn.tongban.notification.failed.v1": "notified",
+        "cn.tongban.evidence.provided.v1": "answered",
+        "cn.tongban.evidence.not-recorded.v1": "answered",
+        "cn.tongban.evidence.refused.v1": "answered",
     }.get(event_type, event_type)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tongban_local import mailbox
+from tongban_local.programs import CERTIFICATES
 from tongban_schemas.topics import TOPICS
 
 from tests.chaos.checker import Evidence, Logged
@@ -63,9 +64,12 @@ async def gather(system: System, submitted: Submitted) -> Evidence:
         try:
             evidence.unsent += await connection.fetchval("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
             evidence.parked += await connection.fetchval("SELECT count(*) FROM parked")
-            if service == "certificates":
+            if service == "intake":
+                rows = await connection.fetch("SELECT application, chain FROM vault_key WHERE chain IS NOT NULL")
+                evidence.chains = {str(row["application"]): row["chain"] for row in rows}
+            if service in CERTIFICATES:
                 rows = await connection.fetch("SELECT application, count(*) AS n FROM certificate GROUP BY application")
-                evidence.certificates = {str(row["application"]): row["n"] for row in rows}
+                evidence.certificates += Counter({str(row["application"]): row["n"] for row in rows})
             if service == "notify":
                 evidence.mails_owed = await connection.fetchval(
                     "SELECT count(*) FROM notification WHERE channel = 'email' AND state = 'sent'"
@@ -108,6 +112,8 @@ async def is_idle(system: System) -> bool:
             busy = await connection.fetchval(
                 "SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL) OR EXISTS (SELECT FROM parked)"
             )
+            if service in CERTIFICATES:
+                busy |= await connection.fetchval("SELECT EXISTS (SELECT FROM evidence_request WHERE state = 'open')")
             if service == "notify":
                 busy |= await connection.fetchval("SELECT EXISTS (SELECT FROM notification WHERE state = 'pending')")
             if busy:

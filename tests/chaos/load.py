@@ -58,6 +58,8 @@ async def _file(
     response.raise_for_status()
     case = response.json()["application"]
     submitted.cases[case] = (item.code, split_personal(item, answers)[0])
+    if item.sources and number % 2:
+        await _insist(client, f"/v1/proofs/{case}", {}, submitted, {})
     if number % 37 == 11:
         withdrawal = await _insist(client, f"/v1/applications/{case}/withdrawal", {}, submitted, {})
         if withdrawal.is_success:
@@ -80,7 +82,10 @@ async def _insist(
 
 
 async def decide(system: System, service: str, refuse_share: float, seed: int) -> None:
-    """Officers of one deployment: grant what is open, refuse a small share, for ever; cancelled at the end."""
+    """Officers of one deployment: grant what is open, refuse a small share and what lacks a proof, for ever.
+
+    Cancelled at the end.
+    """
     departments = programs.APPROVALS[service]
     headers = {"Authorization": f"Bearer {system.token('officer', _OFFICER, departments)}"}
     async with httpx.AsyncClient(base_url=system.url(service), headers=headers, timeout=5) as client:
@@ -97,6 +102,12 @@ async def decide(system: System, service: str, refuse_share: float, seed: int) -
 async def _settle(client: httpx.AsyncClient, task: dict[str, Any], refuse_share: float, seed: int) -> None:
     place = f"/v1/tasks/{task['application']}/{task['step']}"
     if random.Random(f"{seed}{place}").random() < refuse_share:  # noqa: S311 - a seed makes the campaign repeatable
-        await client.post(f"{place}/refuse", json={"reason_code": "not-in-plan", "reason": "与规划不符"})
-    else:
-        await client.post(f"{place}/grant", json={})
+        await _refuse(client, place)
+        return
+    granted = await client.post(f"{place}/grant", json={})
+    if granted.status_code == 409 and granted.json()["type"].endswith("evidence-missing"):
+        await _refuse(client, place)
+
+
+async def _refuse(client: httpx.AsyncClient, place: str) -> None:
+    await client.post(f"{place}/refuse", json={"reason_code": "not-in-plan", "reason": "与规划不符"})

@@ -11,14 +11,17 @@ from uuid import UUID
 
 import httpx
 from tongban_local import lifecycle, programs, tokens
-from tongban_local.programs import APPROVALS
+from tongban_local.programs import APPROVALS, CERTIFICATES
 from tongban_local.stack import PROJECT, Stack
 from tongban_local.supervise import Program
 from tongban_local.tokens import Role, TokenRequest
 from tongban_runtime.topics import create_topics
 
-RELAYED = ("intake", *APPROVALS, "certificates", "notify")
-MAIN_COMPONENTS = {"notify": "api,consumer,sender", "certificates": "api,consumer,issuer"}
+RELAYED = ("intake", *APPROVALS, *CERTIFICATES, "notify")
+MAIN_COMPONENTS = {
+    "notify": "api,consumer,sender",
+    **dict.fromkeys(CERTIFICATES, "api,consumer,issuer,answerer,corrector"),
+}
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from tongban_local.demo.office import alongside, grant_everything
 from tongban_local.demo.proof import ProofFailedError
 from tongban_local.demo.tail import Tail
 from tongban_local.people import Applicant, Json, expect, http_client, sign_in_officers, verify_file
-from tongban_local.programs import APPROVALS
+from tongban_local.programs import APPROVALS, CERTIFICATES
 from tongban_local.progress import Announce, print_line
 from tongban_local.stack import PROJECT, SERVICES, Stack
 from tongban_local.terminal import fitted, terminal_width
 
 ITEM = "enterprise-investment-project"
-TRACED = ("intake", *APPROVALS, "certificates", "notify")
+TRACED = ("intake", *APPROVALS, *CERTIFICATES, "notify")
 """Services that have to have a span in the case's trace."""
 
 _MAILS = 3  # submitted, accepted, issued
