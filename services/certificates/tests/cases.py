@@ -9,7 +9,14 @@ from tongban_catalog.publish import catalog_events
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationSubmitted, ApplicationWithdrawn
-from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalGranted, ApprovalOpened, ApprovalRefused
+from tongban_schemas.events.approvals import (
+    ApprovalAnnulled,
+    ApprovalGranted,
+    ApprovalOpened,
+    ApprovalRefused,
+    annulment_field,
+    refusal_field,
+)
 from tongban_schemas.events.catalog import ItemPublished
 
 CATALOG = load_catalog()
@@ -116,24 +123,28 @@ def withdrawn(name: str, minute: int) -> Event:
 
 
 def refused(name: str, item: Item = INVESTMENT) -> Event:
-    step = item.steps[0]
+    step, subject = item.steps[0], str(case_id(name))
+    source = f"/approvals/{step.department}"
+    ident = event_id(ApprovalRefused.TYPE, subject, source, "99", "50")
+    reason = case_keys(subject).seal(ident, refusal_field(step.id), "不符合条件")
     data = ApprovalRefused(
-        step=step.id, department=step.department, decided_by="rule", reason_code="not-met", reason="s1.AAAA"
+        step=step.id, department=step.department, decided_by="rule", reason_code="not-met", reason=reason
     )
-    return fact(str(case_id(name)), data, 50, f"/approvals/{step.department}", 99)
+    return fact(subject, data, 50, source, 99)
 
 
 def annulled(grant: Event, minute: int, *, reopen: bool) -> Event:
     """The annulment of a grant of `granted_case`."""
     data = grant.data
     assert isinstance(data, ApprovalGranted)
+    ident = event_id(ApprovalAnnulled.TYPE, grant.subject, grant.source, "200", str(minute))
     annulment = ApprovalAnnulled(
         step=data.step,
         department=data.department,
         decision=grant.id,
         reopen=reopen,
         reason_code="mistake",
-        reason="s1.AAAA",
+        reason=case_keys(grant.subject).seal(ident, annulment_field(data.step), "有误"),
         officer=UUID(int=5),
     )
     return fact(grant.subject, annulment, minute, grant.source, 200)

@@ -11,6 +11,9 @@ from tongban_certificates.document import Bilingual, CertificateContent, Certifi
 from tongban_certificates.domain import FACTS
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
+from tongban_certificates.registers.holder import HolderKey
+from tongban_certificates.registers.issued import IssuedCertificates
+from tongban_certificates.registers.register import Registers
 from tongban_certificates.sealing import file_field
 from tongban_certificates.signing import CertificateSigner
 from tongban_runtime.alarms import AlarmWorker
@@ -111,8 +114,14 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-def handlers(shelf: Shelf, clock: FakeClock) -> CertificateHandlers:
-    return CertificateHandlers(shelf, clock, {"administrative-approval"})
+def registers(shelf: Shelf) -> Registers:
+    key = HolderKey(bytes(32))
+    return Registers(key, issued=IssuedCertificates(key, shelf))
+
+
+@pytest.fixture
+def handlers(shelf: Shelf, clock: FakeClock, registers: Registers) -> CertificateHandlers:
+    return CertificateHandlers(shelf, clock, registers, {"administrative-approval"})
 
 
 @pytest.fixture
@@ -138,6 +147,7 @@ def make_worker(
     renderer: CertificateRenderer,
     signer: CertificateSigner,
     keyring: TestKeyring,
+    registers: Registers,
 ) -> Callable[..., IssuingWorker]:
     def make(keys: Keyring = keyring) -> IssuingWorker:
         press = Press(renderer, signer, VERIFY_URL)
@@ -147,6 +157,7 @@ def make_worker(
             shelf=shelf,
             press=press,
             keyring=keys,
+            registers=registers,
             batch=16,
             parallel=2,
             heartbeat=Heartbeat("issuer"),

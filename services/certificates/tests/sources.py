@@ -10,8 +10,10 @@ from uuid import UUID
 import httpx
 from tongban_catalog.item import Item
 from tongban_catalog.publish import catalog_events
+from tongban_catalog.resource import CERTIFICATE_FIELDS
 from tongban_catalog.shelf import Shelf
 from tongban_certificates.registers.holder import HolderKey
+from tongban_certificates.registers.issued import IssuedCertificates
 from tongban_certificates.registers.model import Record, SourceDownError
 from tongban_certificates.registers.register import Asked, Registers, Row
 from tongban_certificates.sharing import receivers
@@ -46,12 +48,15 @@ from . import cases
 from .conftest import hear
 
 PERMIT, TAX, ADOPTION, LICENCE, HOUSEHOLD = "permit-99", "tax-paid-99", "adoption-99", "licence-99", "household"
+DECISION = "decision-99"
+"""The store of the certificates that `cases.RENEWABLE` leads to."""
 PROVIDERS = {
     PERMIT: "public-security",
     TAX: "tax",
     ADOPTION: "street-office-99",
     LICENCE: "market-regulation",
     HOUSEHOLD: "street-office-98",
+    DECISION: "administrative-approval",
 }
 PARENT, COMPANY = "99010018800101004X", "91990000MA00000195"
 ADDRESS = "示例路1号"
@@ -100,6 +105,12 @@ RESOURCES = (
     _resource(ADOPTION, "none", "citizen", {"adopted": ("boolean", True)}, 3),
     _resource(LICENCE, "unconditional", "enterprise", {"state": ("string", False)}, 4),
     _resource(HOUSEHOLD, "unconditional", "citizen", {"relation": ("string", True)}, 5),
+    {
+        **_resource(
+            DECISION, "unconditional", "enterprise", {one: (kind, False) for one, kind in CERTIFICATE_FIELDS.items()}, 6
+        ),
+        "certificate": cases.RENEWABLE.certificate.kind,
+    },
 )
 
 
@@ -116,6 +127,7 @@ ITEM: Item = cases.changed(
         _source("adoption", ADOPTION, "adopted"),
         _source("licence", LICENCE, "state"),
         _source("household", HOUSEHOLD, "relation"),
+        _source("decision", DECISION, *CERTIFICATE_FIELDS),
     ],
 )
 WITHOUT_SOURCES: Item = cases.changed("credit-repair", 96)
@@ -302,7 +314,8 @@ def permit(address: str = ADDRESS) -> dict[str, object]:
 async def make_world(pool: Any, departments: frozenset[str] | None = None) -> World:
     """A world that knows the catalogue and a record of `PARENT` and of `COMPANY` in every register here."""
     clock, shelf, keyring, elsewhere = FakeClock(cases.START + timedelta(hours=1)), Shelf(), TestKeyring(), Elsewhere()
-    registers = Registers(HolderKey(bytes(32)), {HOUSEHOLD: elsewhere})
+    key = HolderKey(bytes(32))
+    registers = Registers(key, {HOUSEHOLD: elsewhere}, IssuedCertificates(key, shelf))
     registers.listen(receivers.enqueue)
     sharing = Sharing(pool, clock, shelf, keyring, registers, departments)
     registry = Registry()

@@ -19,6 +19,8 @@ from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.document import CertificateRenderer
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.issuing import IssuingWorker, Press
+from tongban_certificates.registers.holder import HolderKey
+from tongban_certificates.registers.register import Registers
 from tongban_certificates.signing import CertificateSigner
 from tongban_certificates.verification import CertificateVerifier
 from tongban_runtime import problems
@@ -47,7 +49,8 @@ async def served(
     """One company's issued certificate, one person's, one that is due, and an app that serves them."""
     pool = await create_pool(await database("tongban_certificates"), 6)
     shelf, clock = Shelf(), FakeClock()
-    handlers = CertificateHandlers(shelf, clock, {"administrative-approval"})
+    registers = Registers(HolderKey(bytes(32)))
+    handlers = CertificateHandlers(shelf, clock, registers, {"administrative-approval"})
     person = cases.granted_case("person", cases.PERSONAL, applicant_name="欧阳示例")
     await effects(
         pool, handlers.registry(), [*cases.catalogue(), *cases.granted_case("company"), *person], "in-order", clock, 0
@@ -59,6 +62,7 @@ async def served(
         shelf=shelf,
         press=press,
         keyring=(keyring := TestKeyring()),
+        registers=registers,
         batch=16,
         parallel=1,
         heartbeat=Heartbeat("issuer"),

@@ -14,6 +14,7 @@ from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.independent import verify_with_pdfsig
 from tongban_certificates.issuing import IssuingWorker
+from tongban_certificates.registers.register import Registers
 from tongban_certificates.verification import CertificateVerifier
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
@@ -71,8 +72,10 @@ async def test_numbers_are_valid_unique_and_without_holes(pool: Any, registry: R
     assert serials == [f"2026{index:07d}" for index in range(1, 26)]
 
 
-async def test_other_bodies_cases_are_left_alone(pool: Any, shelf: Shelf, clock: FakeClock) -> None:
-    registry = CertificateHandlers(shelf, clock, {"market-regulation"}).registry()
+async def test_other_bodies_cases_are_left_alone(
+    pool: Any, shelf: Shelf, clock: FakeClock, registers: Registers
+) -> None:
+    registry = CertificateHandlers(shelf, clock, registers, {"market-regulation"}).registry()
     await hear(pool, registry, [*cases.catalogue(), *cases.granted_case("foreign")])
     assert await states(pool) == {}
 

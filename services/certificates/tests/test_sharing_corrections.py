@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 from tongban_certificates.registers.register import Row
+from tongban_certificates.sharing import answers
 from tongban_certificates.sharing.corrector import Corrector
+from tongban_certificates.sharing.domain import ShareRequest
 from tongban_runtime import facts
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.injection import ARRIVALS, Arrival
@@ -266,6 +268,59 @@ async def test_a_correction_in_a_register_elsewhere_reaches_all_receivers(world:
     assert {one.subject for one in told} == {one.subject for one in given}
     assert [opened(one) for one in told] == [{"relation": "母女"}] * 2
     assert len(await world.ask()) == 5
+
+
+async def change_elsewhere(world: World, **values: object) -> None:
+    """The register elsewhere has other values, an hour later, and tells nobody."""
+    world.clock.advance(LATER)
+    world.elsewhere.values, world.elsewhere.changed_at = values, world.clock.now()
+    world.elsewhere.version += 1
+
+
+async def test_who_was_given_other_values_of_a_register_elsewhere_hears_when_it_is_asked_again(world: World) -> None:
+    await world.ask(asked("a", "household"))
+    await world.ask(asked("b", "household"))
+    assert corrections(await world.told()) == {}
+    await change_elsewhere(world, relation="母女")
+    told = await world.ask(asked("c", "household"))
+    first, second = (one for one in told if isinstance(one.data, EvidenceCorrected))
+    assert {first.subject, second.subject} == {str(cases.case_id(name)) for name in ("a", "b")}
+    assert [opened(one) for one in (first, second)] == [{"relation": "母女"}] * 2
+    await world.ask(asked("d", "household"))
+    assert len(await world.told(EvidenceCorrected)) == 2
+    kept = str([dict(row) for row in await world.pool.fetch("SELECT * FROM disclosure")])
+    assert "母女" not in kept
+    assert "父女" not in kept
+
+
+async def test_an_answer_from_elsewhere_waits_until_the_earlier_receivers_can_be_told(world: World) -> None:
+    await world.ask(asked("a", "household"))
+    world.keyring.refusing[cases.case_id("a")] = "not-your-case"
+    await change_elsewhere(world, relation="母女")
+    assert len(await world.ask(asked("b", "household"))) == 1
+    del world.keyring.refusing[cases.case_id("a")]
+    world.clock.advance(timedelta(seconds=1))
+    _, told, given = await world.ask()
+    assert (type(told.data), type(given.data)) == (EvidenceCorrected, EvidenceProvided)
+
+
+async def test_a_receiver_that_cannot_be_told_is_tried_again_and_holds_up_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.ask(asked("a"), asked("b"))
+    await move(world, "示例路2号")
+    real = answers.corrected
+
+    def broken(request: ShareRequest, *parts: Any) -> Event:
+        if request.application == cases.case_id("a"):
+            raise ValueError("broken")
+        return real(request, *parts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "corrected", broken)
+        assert corrections(await world.ask()).keys() == {str(cases.case_id("b"))}
+    world.clock.advance(timedelta(seconds=1))
+    assert len(corrections(await world.ask())) == 2
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)

@@ -1,7 +1,7 @@
 """From the facts of a case to what stands on its certificate. Pure, but for the opening of sealed values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -28,10 +28,14 @@ class UnknownDepartmentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The content, and the holder as anyone may see it: a company in full, a person masked."""
+    """The content, and the holder as anyone may see it: a company in full, a person masked.
+
+    ``holder_code`` is the holder's code in full, to make what the certificate is found by; None: there is none.
+    """
 
     content: CertificateContent
     holder_shown: str
+    holder_code: str | None = field(repr=False)
 
 
 def assemble(
@@ -76,7 +80,7 @@ def assemble(
         issuer=_department(departments, due.issuer),
         verification=f"{verify_url}/verify/{number}",
     )
-    return Assembled(content, holder[:1] + "＊＊" if personal else holder)
+    return Assembled(content, holder[:1] + "＊＊" if personal else holder, code)
 
 
 def last_valid_day(issued_on: date, years: int | None) -> date | None:
@@ -97,15 +101,15 @@ def masked_code(code: str) -> str:
     return code[:6] + "*" * (len(code) - 10) + code[-4:]
 
 
-def _answer(facts: CaseFacts, field: str, open_sealed: OpenSealed) -> tuple[str | None, bool]:
+def _answer(facts: CaseFacts, name: str, open_sealed: OpenSealed) -> tuple[str | None, bool]:
     """An answer as text, and whether it is personal."""
-    if field in facts.sealed:
-        return open_sealed(field, facts.sealed[field]).strip() or None, True
-    return _plain(facts, field), False
+    if name in facts.sealed:
+        return open_sealed(name, facts.sealed[name]).strip() or None, True
+    return _plain(facts, name), False
 
 
-def _plain(facts: CaseFacts, field: str) -> str | None:
-    value = facts.answers.get(field)
+def _plain(facts: CaseFacts, name: str) -> str | None:
+    value = facts.answers.get(name)
     return value if isinstance(value, str) and value else None
 
 

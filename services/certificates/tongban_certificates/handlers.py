@@ -20,7 +20,9 @@ from tongban_schemas.events.approvals import ApprovalGranted
 from tongban_certificates import delivery, sealing, store
 from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, Judgement, gather, judge
 from tongban_certificates.numbering import Wanted, draw_numbers
+from tongban_certificates.registers.register import Registers
 from tongban_certificates.revocation import revoked
+from tongban_certificates.sharing.store import close
 from tongban_certificates.store import Basis, CertificateRow, NewCertificate
 
 
@@ -36,11 +38,15 @@ class _Touched:
 
 
 class CertificateHandlers:
-    """The handlers and what they share. ``issuers``: the issuing bodies that this deployment serves; None: all."""
+    """The handlers and what they share. ``issuers``: the issuing bodies that this deployment serves; None: all.
 
-    def __init__(self, shelf: Shelf, clock: Clock, issuers: Collection[str] | None) -> None:
+    ``registers`` tell who was given a certificate that it was revoked.
+    """
+
+    def __init__(self, shelf: Shelf, clock: Clock, registers: Registers, issuers: Collection[str] | None) -> None:
         self._shelf = shelf
         self._clock = clock
+        self._registers = registers
         self._issuers = None if issuers is None else frozenset(issuers)
 
     def registry(self) -> Registry:
@@ -74,12 +80,15 @@ class CertificateHandlers:
     async def on_erased(self, tx: Tx, events: Sequence[Event]) -> Outcome:
         """Deletes the files of erased cases, which nobody can open any more, and shows their holders no more.
 
+        What is still asked of the registers for them is closed.
+
         Duplicates: what is gone is gone.
-        Failure: none; a case without a certificate is passed over.
+        Failure: none; a case without a certificate or a request is passed over.
         """
         cases = [UUID(event.subject) for event in events]
         await facts.lock(tx, cases)
         await store.erase(tx, cases, sealing.NOBODY_SHOWN)
+        await close(tx, cases)
         return Done()
 
     async def settle(self, tx: Tx, cases: Sequence[Case]) -> None:
@@ -143,7 +152,8 @@ class CertificateHandlers:
                 trace = touched[application].case.cause.traceparent
                 events.append(revoked(row, "annulled", because, now, trace))
         if numbers:
-            await store.revoke(tx, numbers, "annulled", now)
+            async with self._registers.certificates_changing(tx, numbers, now):
+                await store.revoke(tx, numbers, "annulled", now)
             await outbox.publish(tx, events)
 
     async def _keep(self, tx: Tx, rows: Mapping[UUID, CertificateRow], touched: Mapping[UUID, _Touched]) -> None:

@@ -1,7 +1,7 @@
 """The worker that makes due certificates: drawn, signed, stored and published in one transaction."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from tongban_certificates import delivery, sealing, store
 from tongban_certificates.assembly import NoHolderError, UnknownDepartmentError, assemble
 from tongban_certificates.document import CertificateRenderer, MissingGlyphError
 from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, gather, judge
+from tongban_certificates.registers.register import Registers
 from tongban_certificates.revocation import revoked
 from tongban_certificates.signing import CertificateSigner
 from tongban_certificates.store import CertificateRow, Failure, IssuedFile
@@ -43,6 +44,9 @@ _FAILURES: Mapping[type[Exception], Failure] = {
     SealBrokenError: "seal_broken",
     KeysRefusedError: "keys_refused",
 }
+
+HolderHash = Callable[[str, str], bytes]
+"""(kind, holder's code) -> what the certificate is found by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Press:
         departments: Mapping[str, Department],
         now: datetime,
         keys: CaseKeys,
+        holder_hash: HolderHash,
     ) -> IssuedFile:
         """The signed file of a due certificate, sealed. Blocks.
 
@@ -85,6 +90,7 @@ class Press:
             valid_until=assembled.content.valid_until,
             sha256=signed.sha256,
             holder_shown=assembled.holder_shown,
+            holder=None if assembled.holder_code is None else holder_hash(row.kind, assembled.holder_code),
             sealed=keys.seal_bytes(sealing.issued_id(row), sealing.file_field(row.number), signed.pdf),
         )
 
@@ -100,6 +106,7 @@ class IssuingWorker:
         shelf: Shelf,
         press: Press,
         keyring: Keyring,
+        registers: Registers,
         batch: int,
         parallel: int,
         heartbeat: Heartbeat,
@@ -109,6 +116,7 @@ class IssuingWorker:
         self._shelf = shelf
         self._press = press
         self._keyring = keyring
+        self._registers = registers
         self._batch = batch
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="issuing")
         self._heartbeat = heartbeat
@@ -180,7 +188,6 @@ class IssuingWorker:
         """Stores and publishes files, and revokes the certificates of other cases that they replace."""
         if not issued:
             return
-        await store.mark_issued(tx, [file for _, file, _ in issued])
         earlier = await store.certificates(tx, [row.replaces for row, _, _ in issued if row.replaces is not None])
         events: list[Event] = []
         replaced: list[str] = []
@@ -191,8 +198,10 @@ class IssuingWorker:
             if before is not None and before.state == "issued" and _same_kind(before, row):
                 replaced.append(before.number)
                 events.append(revoked(before, "replaced", event.id, now, trace))
-        if replaced:
-            await store.revoke(tx, replaced, "replaced", now)
+        async with self._registers.certificates_changing(tx, {*earlier, *(row.number for row, _, _ in issued)}, now):
+            await store.mark_issued(tx, [file for _, file, _ in issued])
+            if replaced:
+                await store.revoke(tx, replaced, "replaced", now)
         await outbox.publish(tx, events)
         timed = [row.application for row, _, _ in issued if items[row.item].delivery is not None]
         if timed:
@@ -214,7 +223,8 @@ class IssuingWorker:
                 due = None if case is None else judge(case, item).due
                 assert case is not None
                 assert due is not None, "the handler cancels a certificate whose facts no longer earn it"
-                work = partial(self._press.make, row, case, due, item, departments, now, keys)
+                holder_hash = self._registers.certificate_holder
+                work = partial(self._press.make, row, case, due, item, departments, now, keys, holder_hash)
                 file = await asyncio.get_running_loop().run_in_executor(self._threads, work)
             except Exception as error:  # noqa: BLE001 - whatever keeps one certificate from being made, it stays due
                 failure = _FAILURES.get(type(error), "not_made")

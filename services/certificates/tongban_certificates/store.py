@@ -77,7 +77,8 @@ class CertificateRow:
 class IssuedFile:
     """What issuing adds to a certificate. ``valid_until``: the last day on which it holds; None: it does not expire.
 
-    ``sha256`` is that of the PDF, ``sealed`` is the PDF sealed.
+    ``sha256`` is that of the PDF, ``sealed`` is the PDF sealed. ``holder`` is what the certificate is found by: a keyed hash of
+    the holder's code; None: the holder has none.
     """
 
     number: str
@@ -85,6 +86,7 @@ class IssuedFile:
     valid_until: date | None
     sha256: str
     holder_shown: str
+    holder: bytes | None
     sealed: bytes
 
 
@@ -255,11 +257,16 @@ async def mark_issued(tx: Tx, files: Sequence[IssuedFile]) -> None:
     """Stores the files of certificates taken by `take_due`."""
     await tx.executemany(
         """
-        UPDATE certificate SET state = 'issued', issued_at = $2, valid_until = $3, sha256 = $4, holder_shown = $5,
-            failure = NULL
+        UPDATE certificate c SET state = 'issued', issued_at = $2, valid_until = $3, sha256 = $4, holder_shown = $5,
+            failure = NULL, holder = $6, record = CASE WHEN $6::bytea IS NOT NULL THEN coalesce(
+                (SELECT e.record FROM certificate e WHERE e.number = c.replaces AND e.holder = $6 AND e.issuer = c.issuer),
+                gen_random_uuid()) END
         WHERE number = $1 AND state = 'due'
         """,
-        [(file.number, file.issued_at, file.valid_until, file.sha256, file.holder_shown) for file in files],
+        [
+            (file.number, file.issued_at, file.valid_until, file.sha256, file.holder_shown, file.holder)
+            for file in files
+        ],
     )
     await tx.executemany(
         "INSERT INTO certificate_file (number, sealed) VALUES ($1, $2)", [(file.number, file.sealed) for file in files]
@@ -312,13 +319,13 @@ async def file_of(tx: Tx, number: str) -> bytes | None:
 
 
 async def erase(tx: Tx, applications: Collection[UUID], shown: str) -> None:
-    """Files of these locked cases are gone, and ``shown`` stands for the holder."""
+    """Files of these locked cases are gone, ``shown`` stands for the holder, whose code finds nothing any more."""
     await tx.execute(
         "DELETE FROM certificate_file USING certificate c WHERE c.number = certificate_file.number AND c.application = ANY($1)",
         list(applications),
     )
     await tx.execute(
-        "UPDATE certificate SET holder_shown = $2 WHERE application = ANY($1) AND holder_shown IS NOT NULL",
+        "UPDATE certificate SET holder_shown = $2, holder = NULL WHERE application = ANY($1) AND holder_shown IS NOT NULL",
         list(applications),
         shown,
     )

@@ -17,6 +17,7 @@ from tongban_certificates.issuing import IssuingWorker, Press
 from tongban_certificates.registers.api import bound
 from tongban_certificates.registers.desk import RegisterDesk
 from tongban_certificates.registers.holder import load_key
+from tongban_certificates.registers.issued import IssuedCertificates
 from tongban_certificates.registers.pull import PulledRegister
 from tongban_certificates.registers.register import Registers
 from tongban_certificates.settings import CertificatesSettings
@@ -37,8 +38,8 @@ async def wire(runtime: Runtime) -> Parts:
     renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
     press = Press(renderer, CertificateSigner(credentials), settings.verify_url)
     shelf = Shelf()
-    handlers = CertificateHandlers(shelf, runtime.clock, settings.certificates_issuers)
     registers = await open_registers(runtime, settings, shelf)
+    handlers = CertificateHandlers(shelf, runtime.clock, registers, settings.certificates_issuers)
     desk = RegisterDesk(runtime.pool, runtime.clock, shelf, registers, settings.registers)
     sharing = parts(runtime, shelf, registers, settings.registers)
     registry = handlers.registry()
@@ -51,6 +52,7 @@ async def wire(runtime: Runtime) -> Parts:
             shelf=shelf,
             press=press,
             keyring=runtime.keyring,
+            registers=registers,
             batch=settings.issue_batch,
             parallel=settings.issue_parallel,
             heartbeat=heartbeat,
@@ -82,6 +84,7 @@ async def open_registers(runtime: Runtime, settings: CertificatesSettings, shelf
 
     token = None if settings.pull_token is None else settings.pull_token.get_secret_value()
     remote = {resource: PulledRegister(address, published, token) for resource, address in settings.pull.items()}
-    registers = Registers(await asyncio.to_thread(load_key, settings.register_key_file), remote)
+    key = await asyncio.to_thread(load_key, settings.register_key_file)
+    registers = Registers(key, remote, IssuedCertificates(key, shelf))
     await registers.check_key(runtime.pool)
     return registers

@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal
 
 from tongban_catalog.codes import CodeError, citizen_id
 from tongban_catalog.resource import Resource, ResourceField
+from tongban_schemas.types import CHINA
 
 from tongban_certificates.document import Bilingual
 from tongban_certificates.registers.holder import normalised
@@ -124,6 +125,11 @@ def parse_day(text: str) -> str:
         return date(*(int(part) for part in match.groups())).isoformat() if match else _no_date()
     except ValueError:
         return _no_date()
+
+
+def end_of(day: str) -> datetime:
+    """The end of a day in China, in UTC."""
+    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA).astimezone(UTC)
 
 
 def _typed(field: ResourceField, cell: object) -> object:

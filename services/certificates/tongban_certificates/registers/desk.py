@@ -74,9 +74,16 @@ class RegisterDesk:
     departments: Collection[str] | None = None
 
     async def resource(self, name: str, departments: Collection[str] | None) -> Resource:
-        """A register that is kept here for one of ``departments`` (None: whoever it is). Raises `NotHereError`."""
+        """A register that is kept here for one of ``departments`` (None: whoever it is); a store of certificates is none.
+
+        Raises `NotHereError`.
+        """
         found = (await self.shelf.resources(self.pool)).get(name)
-        if found is None or not (self.departments is None or found.provider in self.departments):
+        if (
+            found is None
+            or found.certificate is not None
+            or not (self.departments is None or found.provider in self.departments)
+        ):
             raise NotHereError(name)
         if departments is not None and found.provider not in departments:
             raise NotHereError(name)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import unicodedata
 from pathlib import Path
@@ -36,6 +37,11 @@ class HolderKey:
     def record(self, resource: str, number: str) -> UUID:
         """The id of the holder's record: always the same one."""
         return UUID(bytes=self._digest("record", resource, normalised(number))[:16], version=5)
+
+    def value(self, record: UUID, field: str, value: object) -> bytes:
+        """16 bytes that tell a value of a record's field from others."""
+        text = json.dumps([field, value], ensure_ascii=False, sort_keys=True)
+        return self._digest("value", str(record), text)[:16]
 
     def _digest(self, purpose: str, resource: str, text: str) -> bytes:
         return hmac.digest(self._key, f"{purpose}|{resource}|{text}".encode(), hashlib.sha256)

@@ -5,6 +5,7 @@ The number travels in the body, never in an address. Nothing of the answer or of
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from typing import Final
 from uuid import UUID
 
@@ -64,7 +65,10 @@ class PulledRegister:
         if status != 200:
             raise SourceDownError(f"{resource} answered {status}")
         answer = _read(body, resource)
-        values: dict[str, object] = {name: answer.values[name] for name in asked.fields if answer.values.get(name) is not None}
+        until = answer.valid_until
+        values: dict[str, object] = {
+            name: answer.values[name] for name in asked.fields if answer.values.get(name) is not None
+        }
         if check_values(known, values):
             raise SourceDownError(f"{resource} answered what the resource does not have")
         return Record(
@@ -72,8 +76,8 @@ class PulledRegister:
             resource=resource,
             values=values,
             version=answer.version,
-            changed_at=answer.recorded_at,
-            valid_until=answer.valid_until or valid_until_of(known, values),
+            changed_at=answer.recorded_at.astimezone(UTC),
+            valid_until=valid_until_of(known, values) if until is None else until.astimezone(UTC),
         )
 
     async def _post(self, question: JsonObject) -> tuple[int, bytes]:

@@ -1,6 +1,7 @@
 """The registers of the departments that this deployment serves: looked up, kept, and asked where they lie elsewhere."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +12,7 @@ from tongban_schemas.events.evidence import Cause
 
 from tongban_certificates.registers import store
 from tongban_certificates.registers.holder import HolderKey, RegisterKeyError
+from tongban_certificates.registers.issued import IssuedCertificates, holder_hash
 from tongban_certificates.registers.model import Record, RecordChanged
 from tongban_certificates.registers.store import Entry, Taken
 
@@ -48,11 +50,20 @@ Listener = Callable[[Tx, Sequence[RecordChanged], Cause], Awaitable[None]]
 
 
 class Registers:
-    """Where records are found and kept. ``remote``: the registers elsewhere, by resource."""
+    """Where records are found and kept.
 
-    def __init__(self, key: HolderKey, remote: Mapping[str, RemoteRegister] | None = None) -> None:
+    ``remote``: the registers elsewhere, by resource. ``issued``: the store of certificates; None: this program has none.
+    """
+
+    def __init__(
+        self,
+        key: HolderKey,
+        remote: Mapping[str, RemoteRegister] | None = None,
+        issued: IssuedCertificates | None = None,
+    ) -> None:
         self._key = key
         self._remote = dict(remote or {})
+        self._issued = issued
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -76,14 +87,40 @@ class Registers:
         """
         remote = self._remote.get(resource)
         if remote is None:
-            return await store.find(tx, resource, self._key.holder(resource, holder))
+            found = await store.find(tx, resource, self._key.holder(resource, holder))
+            return await self._issued.find(tx, resource, holder) if found is None and self._issued else found
         if asked is None:
             raise ValueError(f"{resource} lies elsewhere: say on whose behalf it is asked")
         return await remote.ask(self._key.record(resource, holder), resource, holder, asked)
 
     async def records(self, tx: Tx, ids: Collection[UUID]) -> dict[UUID, Record]:
         """The current records with these ids; of registers elsewhere, those that their source has sent."""
-        return await store.records(tx, ids)
+        found = await store.records(tx, ids)
+        left = [one for one in ids if one not in found]
+        return {**found, **await self._issued.records(tx, left)} if left and self._issued else found
+
+    def record_id(self, resource: str, holder: str) -> UUID:
+        """The id of a holder's record in a register, also in one elsewhere."""
+        return self._key.record(resource, holder)
+
+    def digests(self, record: UUID, values: Mapping[str, object]) -> dict[str, str]:
+        """A keyed hash of each value of a record, by field: tells whether it is another one later, and not what it is."""
+        return {name: self._key.value(record, name, value).hex() for name, value in values.items()}
+
+    def certificate_holder(self, kind: str, code: str) -> bytes:
+        """What the certificates of a kind are found by that the holder of this code has."""
+        return holder_hash(self._key, kind, code)
+
+    @asynccontextmanager
+    async def certificates_changing(self, tx: Tx, numbers: Collection[str], at: datetime) -> AsyncIterator[None]:
+        """Inside, certificates with these numbers may be issued and revoked; the listeners are told what that changes."""
+        if self._issued is None:
+            yield
+            return
+        changes: list[RecordChanged] = []
+        async with self._issued.changing(tx, numbers, at, changes):
+            yield
+        await self._tell(tx, changes, "source")
 
     async def put(
         self, tx: Tx, resource: str, rows: Iterable[Row], at: datetime, cause: Cause = "source"
@@ -120,7 +157,10 @@ class Registers:
     async def take(self, tx: Tx, resource: str, entries: Sequence[Entry], cause: Cause = "source") -> Taken:
         """Keeps entries of one register and tells the listeners; says what became of them."""
         taken = await store.take(tx, resource, entries)
-        if taken.changes:
-            for listener in self._listeners:
-                await listener(tx, taken.changes, cause)
+        await self._tell(tx, taken.changes, cause)
         return taken
+
+    async def _tell(self, tx: Tx, changes: Sequence[RecordChanged], cause: Cause) -> None:
+        if changes:
+            for listener in self._listeners:
+                await listener(tx, changes, cause)

@@ -3,16 +3,16 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 from tongban_catalog.resource import Resource
-from tongban_schemas.types import CHINA
 
 from tongban_certificates.registers.checking import (
     FaultError,
     Rule,
     cell_text,
+    end_of,
     holder_number,
     parse_cell,
     parse_day,
@@ -85,11 +85,6 @@ def valid_until_of(resource: Resource, values: Mapping[str, object]) -> datetime
     found = values.get(VALID_UNTIL)
     known = resource.field(VALID_UNTIL)
     return end_of(found) if known is not None and known.type == "date" and isinstance(found, str) else None
-
-
-def end_of(day: str) -> datetime:
-    """The end of a day in China."""
-    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA)
 
 
 def _read(

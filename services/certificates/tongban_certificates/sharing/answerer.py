@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from tongban_catalog.resource import Resource
-from tongban_runtime import outbox
+from tongban_runtime import logs, outbox
 from tongban_runtime.database import ENGINE_ERRORS, Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import Refused
@@ -18,7 +18,7 @@ from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import FailureReason, evidence_text_field
 
 from tongban_certificates.registers.model import Record, SourceDownError
-from tongban_certificates.sharing import answers, receivers, store, watch
+from tongban_certificates.sharing import answers, pulling, receivers, store, watch
 from tongban_certificates.sharing.context import Around, Sharing, around, asked_for, holder_of, key_request, pulled
 from tongban_certificates.sharing.domain import (
     Answer,
@@ -41,9 +41,10 @@ _IDLE_SECONDS: Final = 0.1
 _WATCH_SECONDS: Final = 0.5
 _ENGINE_PAUSE_SECONDS: Final = 0.5
 _DOWN: Final = "down"
+_LATER: Final = "later"
 
 Found = Record | str | None
-"""A record, none, or `_DOWN`."""
+"""A record, none, or `_DOWN`, or `_LATER`: somebody else has to be told of a change first."""
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ class Answerer:
                 elif isinstance(given, Refused):
                     await _fail(tx, done, request, "expired")
                 else:
-                    await _settle(tx, done, request, verdict, given, known, found, disputed)
+                    await _settle(sharing, tx, done, request, verdict, given, known, found, disputed)
             await outbox.publish(tx, done.events)
             await receivers.disclose(tx, done.given)
         return len(taken)
@@ -154,7 +155,7 @@ class Answerer:
         verdicts: Mapping[UUID, Verdict],
         keys: Mapping[UUID, CaseKeys | Refused],
     ) -> dict[UUID, Found]:
-        """What registers elsewhere have, all asked at the same time."""
+        """What registers elsewhere have, all asked at the same time. Who was given something else before is told so first."""
 
         async def ask(request: ShareRequest, holder: str) -> Found:
             try:
@@ -164,7 +165,11 @@ class Answerer:
 
         asked = _holders(wanted, verdicts, keys)
         answered = await asyncio.gather(*(ask(request, holder) for request, holder in asked))
-        return {request.request: found for (request, _), found in zip(asked, answered, strict=True)}
+        found: dict[UUID, Found] = {}
+        for (request, holder), one in zip(asked, answered, strict=True):
+            told = isinstance(one, str) or await pulling.tell(self._sharing, request, holder, one)
+            found[request.request] = one if told else _LATER
+        return found
 
     async def _find(
         self,
@@ -199,6 +204,7 @@ def _holders(
 
 
 async def _settle(
+    sharing: Sharing,
     tx: Tx,
     done: _Round,
     request: ShareRequest,
@@ -227,10 +233,12 @@ async def _settle(
             if request.request not in found:
                 await _fail(tx, done, request, "no-holder")
                 return
-            await _answer(tx, done, request, known.resources[request.resource], keys, found[request.request], disputed)
+            resource = known.resources[request.resource]
+            await _answer(sharing, tx, done, request, resource, keys, found[request.request], disputed)
 
 
 async def _answer(
+    sharing: Sharing,
     tx: Tx,
     done: _Round,
     request: ShareRequest,
@@ -240,7 +248,7 @@ async def _answer(
     disputed: set[UUID],
 ) -> None:
     if isinstance(found, str):
-        await _try_again(tx, done, request, "source-unreachable")
+        await _try_again(tx, done, request, "source-unreachable" if found == _DOWN else None)
         return
     record = in_force_at(found, done.now)
     if record is None:
@@ -248,15 +256,16 @@ async def _answer(
     else:
         try:
             event = answers.provided(request, resource, record, keys, done.now, under_dispute=record.id in disputed)
-        except Exception:  # noqa: BLE001 - whatever one record makes fail, the others' answers go out
+        except Exception as error:  # noqa: BLE001 - whatever one record makes fail, the others' answers go out
+            logs.warning("sharing.answer-failed", error=error, request=str(request.request), resource=resource.id)
             await _try_again(tx, done, request, "source-error")
             return
         done.events.append(event)
-        done.given.append(disclosed(request, record, event))
+        done.given.append(disclosed(sharing, request, record, event))
     await store.settle(tx, [request.request], "answered")
 
 
-def disclosed(request: ShareRequest, record: Record, provided: Event) -> Disclosure:
+def disclosed(sharing: Sharing, request: ShareRequest, record: Record, provided: Event) -> Disclosure:
     """What is remembered of an answer: who was given which fields of which record, and not what they held."""
     return Disclosure(
         provided=provided.id,
@@ -270,6 +279,7 @@ def disclosed(request: ShareRequest, record: Record, provided: Event) -> Disclos
         recorded_at=record.changed_at,
         fields=request.fields,
         at=provided.time,
+        digests=pulling.digests(sharing, record, request.fields),
     )
 
 

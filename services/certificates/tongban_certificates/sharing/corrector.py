@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from tongban_runtime import outbox
+from tongban_runtime import logs, outbox
 from tongban_runtime.database import ENGINE_ERRORS
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import KeyRequest, Refused
@@ -15,14 +15,16 @@ from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field
 
+from tongban_certificates.registers.model import Record
 from tongban_certificates.sharing import answers, receivers, store
 from tongban_certificates.sharing.context import Around, Sharing, around
-from tongban_certificates.sharing.domain import ShareRequest
+from tongban_certificates.sharing.domain import ShareRequest, declared
 from tongban_certificates.sharing.receivers import Correction, Disclosure
 
-FIRST_PAUSE: Final = timedelta(seconds=1)
 MAX_ATTEMPTS: Final = 10
 """How often the vault is asked for a case of which it does not know the answer yet, with pauses that double."""
+LONGEST_PAUSE: Final = timedelta(minutes=10)
+"""Between two tries to tell a receiver."""
 _IDLE_SECONDS: Final = 0.2
 _ENGINE_PAUSE_SECONDS: Final = 0.5
 
@@ -70,16 +72,17 @@ class Corrector:
             }
             records = await sharing.registers.records(tx, {given[one].record for one in pending})
             events: list[Event] = []
+            failed: set[UUID] = set()
             now = sharing.clock.now()
-            late = {one: correction for one, correction in pending.items() if _too_early(keys.get(one), correction)}
+            late = {one: correction for one, correction in pending.items() if too_early(keys.get(one), correction)}
             for one, correction in late.items():
-                await receivers.tell_later(tx, one, now + FIRST_PAUSE * 2**correction.attempts)
+                await receivers.tell_later(tx, one, now + _pause(correction))
             ready = {one: correction for one, correction in pending.items() if one not in late}
             for one, correction in ready.items():
                 disclosure, given_keys = given[one], keys.get(one)
                 record = records.get(disclosure.record)
-                events.append(
-                    answers.corrected(
+                try:
+                    event = answers.corrected(
                         requests[disclosure.request],
                         disclosure,
                         correction,
@@ -88,11 +91,16 @@ class Corrector:
                         given_keys if isinstance(given_keys, CaseKeys) else None,
                         now,
                     )
-                )
+                except Exception as error:  # noqa: BLE001 - whatever one receiver makes fail, the others are told
+                    logs.warning("sharing.correction-failed", error=error, provided=str(one))
+                    await receivers.tell_later(tx, one, now + _pause(correction))
+                    failed.add(one)
+                    continue
+                events.append(event)
                 recorded_at = now if record is None else record.changed_at
-                await receivers.know(tx, one, correction.version, recorded_at)
+                await receivers.know(tx, one, correction.version, recorded_at, _known(sharing, disclosure, record))
             await outbox.publish(tx, events)
-            await receivers.told(tx, ready)
+            await receivers.told(tx, ready.keys() - failed)
         return len(pending)
 
 
@@ -125,6 +133,17 @@ async def keys_of(
     return dict(zip(asked, released, strict=True))
 
 
-def _too_early(keys: CaseKeys | Refused | None, correction: Correction) -> bool:
+def _known(sharing: Sharing, given: Disclosure, record: Record | None) -> dict[str, str] | None:
+    """The hashes of what a receiver knows now of a register elsewhere, whose source told of the change by itself."""
+    if given.digests is None:
+        return None
+    return {} if record is None else sharing.registers.digests(record.id, declared(record, given.fields))
+
+
+def _pause(correction: Correction) -> timedelta:
+    return min(timedelta(seconds=2 ** min(correction.attempts, 16)), LONGEST_PAUSE)
+
+
+def too_early(keys: CaseKeys | Refused | None, correction: Correction) -> bool:
     """Whether the vault has not heard yet that the case was given the record: the answer is on its way to it."""
     return isinstance(keys, Refused) and keys.rule == "not-your-case" and correction.attempts < MAX_ATTEMPTS

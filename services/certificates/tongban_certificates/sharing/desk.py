@@ -18,7 +18,7 @@ from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.events.evidence import RefusalGround, evidence_text_field
 
 from tongban_certificates.registers.model import Record, SourceDownError
-from tongban_certificates.sharing import answers, receivers, store
+from tongban_certificates.sharing import answers, pulling, receivers, store
 from tongban_certificates.sharing.answerer import disclosed
 from tongban_certificates.sharing.context import Sharing, around, asked_for, holder_of, key_request, pulled
 from tongban_certificates.sharing.domain import (
@@ -119,7 +119,9 @@ async def release(sharing: Sharing, caller: Caller, name: UUID) -> bool:
     fields = request.lookup_fields | answer_fields(request, resource)
     keys = await keys_for(sharing.keyring, key_request(request, fields, caller.id))
     holder = holder_of(request, keys)
-    remote = await _record(sharing, task, holder) if sharing.registers.is_remote(request.resource) else None
+    remote = None
+    if holder is not None and sharing.registers.is_remote(request.resource):
+        remote = await _fetch(sharing, request, holder)
     async with sharing.pool.acquire() as tx, tx.transaction():
         await _still(tx, request)
         record = remote
@@ -134,7 +136,7 @@ async def release(sharing: Sharing, caller: Caller, name: UUID) -> bool:
         disputed = await receivers.disputed(tx, [record.id])
         event = answers.provided(request, resource, record, keys, now, under_dispute=bool(disputed), officer=caller.id)
         await outbox.publish(tx, [event])
-        await receivers.disclose(tx, [disclosed(request, record, event)])
+        await receivers.disclose(tx, [disclosed(sharing, request, record, event)])
     return True
 
 
@@ -223,6 +225,16 @@ async def _record(sharing: Sharing, task: Task, holder: str | None) -> Record | 
         return in_force(await pulled(sharing, task.request, holder), sharing.clock.now())
     except SourceDownError as error:
         raise source_down() from error
+
+
+async def _fetch(sharing: Sharing, request: ShareRequest, holder: str) -> Record | None:
+    """A record from elsewhere that is about to be given; who was given something else before is told. Raises `Problem` 503."""
+    try:
+        record = await pulled(sharing, request, holder)
+    except SourceDownError as error:
+        raise source_down() from error
+    await pulling.tell(sharing, request, holder, record)
+    return record
 
 
 def source_down() -> Problem:

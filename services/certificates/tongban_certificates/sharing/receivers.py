@@ -1,6 +1,7 @@
 """The SQL of disclosures: who was given which record, who disputes it, who has still to hear of a correction."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,7 +18,10 @@ Outcome = Literal["corrected", "upheld"]
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """One record that was given to one case. ``version`` is the record's, as the case knows it."""
+    """One record that was given to one case. ``version`` is the record's, as the case knows it.
+
+    ``digests``: keyed hashes of the values that it knows, of a register elsewhere; None of one that counts its changes here.
+    """
 
     provided: UUID
     request: UUID
@@ -30,6 +34,7 @@ class Disclosure:
     recorded_at: datetime
     fields: tuple[str, ...]
     at: datetime
+    digests: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,8 @@ async def disclose(tx: Tx, given: Sequence[Disclosure]) -> None:
     await tx.executemany(
         """
         INSERT INTO disclosure (provided, request, application, provider, resource, material, record, version,
-            recorded_at, fields, at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING
+            recorded_at, fields, at, digests)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
         """,
         [
             (
@@ -83,6 +88,7 @@ async def disclose(tx: Tx, given: Sequence[Disclosure]) -> None:
                 one.recorded_at,
                 list(one.fields),
                 one.at,
+                None if one.digests is None else json.dumps(dict(one.digests)),
             )
             for one in given
         ],
@@ -100,10 +106,18 @@ async def disclosures_of(tx: Tx | Pool, record: UUID) -> list[Disclosure]:
     return [_disclosure(row) for row in rows]
 
 
-async def know(tx: Tx, provided: UUID, version: int, recorded_at: datetime) -> None:
-    """A receiver knows this version of the record now."""
+async def know(
+    tx: Tx, provided: UUID, version: int, recorded_at: datetime, digests: Mapping[str, str] | None = None
+) -> None:
+    """A receiver knows this version of the record now. ``digests`` None: as they were."""
     await tx.execute(
-        "UPDATE disclosure SET version = $2, recorded_at = $3 WHERE provided = $1", provided, version, recorded_at
+        """
+        UPDATE disclosure SET version = $2, recorded_at = $3, digests = coalesce($4::jsonb, digests) WHERE provided = $1
+        """,
+        provided,
+        version,
+        recorded_at,
+        None if digests is None else json.dumps(dict(digests)),
     )
 
 
@@ -254,6 +268,7 @@ def _disclosure(row: Any) -> Disclosure:
         recorded_at=row["recorded_at"],
         fields=tuple(row["fields"]),
         at=row["at"],
+        digests=None if row["digests"] is None else json.loads(row["digests"]),
     )
 
 

@@ -172,6 +172,16 @@ async def settle(tx: Tx, ids: Sequence[UUID], state: RequestState) -> None:
     await tx.execute("DELETE FROM sharing_timer WHERE about = ANY($1)", ids)
 
 
+async def close(tx: Tx, applications: Collection[UUID]) -> None:
+    """Nobody answers any more for these locked cases."""
+    rows = await tx.fetch(
+        "UPDATE evidence_request SET state = 'closed' WHERE application = ANY($1) AND state = ANY($2) RETURNING request",
+        list(applications),
+        list(_RUNNING),
+    )
+    await tx.execute("DELETE FROM sharing_timer WHERE about = ANY($1)", [row["request"] for row in rows])
+
+
 async def refused(tx: Tx, request: UUID, refusal: UUID, stage: Stage) -> None:
     """A request of a locked subject was answered by a refusal."""
     await settle(tx, [request], "answered")
