@@ -373,6 +373,7 @@ async def test_a_draft_that_is_discarded_is_asked_about_no_more(desk: Desk) -> N
     assert erased.data.ground == "draft-discarded"
     pool = desk.service.runtime.pool
     assert await pool.fetchval("SELECT count(*) FROM identity WHERE application = $1", UUID(draft)) == 0
+    assert await pool.fetchval("SELECT count(*) FROM case_index WHERE application = $1", UUID(draft)) == 0
     before = {one.id for one in await desk.service.outbox(draft) if one.topic == "tongban.evidence.v1"}
     await desk.service.hear(not_recorded(requests["home-proof"]))
     assert await pool.fetchval("SELECT count(*) FROM alarm WHERE subject = $1", UUID(draft)) == 0
@@ -443,7 +444,10 @@ async def test_an_answer_from_another_source_goes_on_record_once_and_counts_nowh
     assert (event.data.rule, event.data.request) == ("forged-source", requests["home-proof"].id)
 
 
-async def test_the_receiving_desk_does_not_ask_for_what_is_fetched(desk: Desk) -> None:
+async def test_the_receiving_desk_does_not_ask_for_what_is_fetched(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "tongban")
     case = await desk.submitted()
     officer, department = uuid4(), desk.item.acceptance.department
     async with desk.service.client(officer, "officer", [department], ["receiver"]) as client:
@@ -458,6 +462,10 @@ async def test_the_receiving_desk_does_not_ask_for_what_is_fetched(desk: Desk) -
             answer = await client.post(path, json=body)
             assert answer.status_code == 409
             assert answer.json()["type"].endswith("may-not-be-asked")
+            refused_once = [one for one in caplog.records if getattr(one, "tongban_event", "") == "desk.notice-refused"]
+            told = refused_once[-1].tongban_fields  # type: ignore[attr-defined]
+            assert (told["rule"], told["subject"], told["department"]) == ("may-not-be-asked", case, department)
+            assert "请补正" not in str(told)
         asked = await client.post(path, json={"fields": ["contact_phone"], "message": "请更正联系电话"})
         assert asked.status_code == 200, asked.text
         assert asked.json()["notices"][0]["materials"] == []

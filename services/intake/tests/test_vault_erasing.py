@@ -1,14 +1,16 @@
 """The end of personal data: when a case's time is over, what an erasure leaves, and what a copy of the database is worth."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from tongban_intake.uploads.store import Files
 from tongban_intake.vault import KeyEncryption, Vault, VaultKeysMissingError, chain
 from tongban_intake.vault.command import check
-from tongban_intake.vault.erasing import Retention, due, erase, erase_due, rotate
+from tongban_intake.vault.erasing import Erased, Retention, draft_due, due, erase, erase_due, rotate
 from tongban_runtime.keys import KeyRequest, KeysRefusedError
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import encode_body
@@ -16,7 +18,7 @@ from tongban_schemas.events.access import AccessErased
 from tongban_schemas.events.applications import ApplicationNotAccepted, ApplicationSubmitted, ApplicationWithdrawn
 
 from .conftest import Service, only
-from .test_vault_rules import PROJECT, event, known, submitted
+from .test_vault_rules import PROJECT, SCHOOL, event, known, requested, submitted
 
 WITHDRAWN = event(ApplicationWithdrawn())
 NOT_ACCEPTED = event(
@@ -36,6 +38,17 @@ def test_what_came_to_nothing_is_kept_for_thirty_days() -> None:
     assert due(erased, START + timedelta(days=90), NEVER) is None
 
 
+def test_a_draft_is_kept_while_its_person_does_something_with_it() -> None:
+    retention = Retention(10, draft=timedelta(days=7))
+    for case, last in (
+        (known(PROJECT), timedelta(0)),
+        (known(SCHOOL, replace(requested(), time=START + timedelta(days=2))), timedelta(days=2)),
+    ):
+        end = START + last + timedelta(days=7)
+        assert draft_due(START, case, end - timedelta(seconds=1), retention) is None
+        assert draft_due(START, case, end, retention) == "retention-over"
+
+
 async def applied(service: Service, application: dict[str, Any], *, withdrawn: bool = False) -> UUID:
     async with service.client(uuid4()) as client:
         answer = await client.post("/v1/applications", json=application, headers={"Idempotency-Key": str(uuid4())})
@@ -53,8 +66,8 @@ async def test_an_erased_case_opens_to_nobody_and_says_so(service: Service, appl
     before = (await service.keys(case)).open("contact_name", sealed["contact_name"])
     assert before in application["answers"].values()
     async with pool.acquire() as tx, tx.transaction():
-        assert await erase(tx, vault, {case: "retention-over", uuid4(): "withdrawn"}) == [case]
-        assert await erase(tx, vault, {case: "retention-over"}) == []
+        assert await erase(tx, vault, {case: "retention-over", uuid4(): "withdrawn"}) == Erased([case])
+        assert await erase(tx, vault, {case: "retention-over"}) == Erased()
     told = only(await service.outbox(case), AccessErased)
     assert isinstance(told.data, AccessErased)
     assert told.data.key == copied["fingerprint"].hex()
@@ -95,8 +108,9 @@ async def test_the_time_of_a_withdrawn_case_passes(service: Service, application
     kept = await applied(service, application)
     case = await applied(service, application, withdrawn=True)
     vault = service.intake.vault
-    assert case not in await erase_due(service.runtime.pool, vault, Retention(10))
-    gone = await erase_due(service.runtime.pool, vault, Retention(10, timedelta(0)))
+    files = Files(None)
+    assert case not in await erase_due(service.runtime.pool, vault, files, Retention(10))
+    gone = await erase_due(service.runtime.pool, vault, files, Retention(10, timedelta(0)))
     assert case in gone
     assert kept not in gone
     events = [one for one in await service.outbox(case) if one.source == "/intake/vault"]

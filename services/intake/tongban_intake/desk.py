@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tongban_catalog.form import FieldError
-from tongban_runtime import acts
+from tongban_runtime import acts, logs
 from tongban_runtime.database import Tx
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
@@ -122,6 +122,14 @@ class Desk:
         if errors := receiving.notice_errors(item, asked):
             raise invalid(errors, "补正通知有误，请逐项改正。", "The notice cannot be given like this: see errors.")
         if errors := receiving.not_to_be_asked(history, item, asked):
+            logs.info(
+                "desk.notice-refused",
+                rule="may-not-be-asked",
+                subject=history.subject,
+                department=self._known.department.id,
+                officer=str(self._officer),
+                fields=[error["field"] for error in errors],
+            )
             raise Problem(
                 409,
                 "may-not-be-asked",

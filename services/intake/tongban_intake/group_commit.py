@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tongban_runtime import facts, outbox
+from tongban_runtime import outbox
 from tongban_runtime.database import ENGINE_ERRORS, Pool
+from tongban_runtime.keys import KeysRefusedError
 from tongban_schemas.envelope import Event
 
 from tongban_intake.store import applications
@@ -115,7 +116,7 @@ class GroupCommit:
             fresh = _fresh(group, stored)
             await self._vault.keep(connection, [one.key for one in fresh if one.key is not None])
             await outbox.publish_first(connection, [one.event for one in fresh if one.key is not None])
-            positions = await _publish_begun(connection, [one.event for one in fresh if one.key is None])
+            positions = await self._publish_begun(connection, [one.event for one in fresh if one.key is None])
             receipts = [
                 Receipt(one.application.id, repeated=False, position=positions.get(one.application.id, 1))
                 for one in fresh
@@ -137,6 +138,18 @@ class GroupCommit:
                 outcomes.append(Receipt(before.id, repeated=True))
         return outcomes
 
+    async def _publish_begun(self, connection: Connection, events: Sequence[Event]) -> dict[UUID, int]:
+        """Publishes about cases that were drafts, of which something may have been said before; the positions, by case.
+
+        Raises `KeysRefusedError` when one was discarded meanwhile: nothing that it says could ever be opened.
+        """
+        if not events:
+            return {}
+        rows = await self._vault.lock(connection, [UUID(event.subject) for event in events])
+        if any(row.wrapped is None for row in rows.values()):
+            raise KeysRefusedError("erased")
+        return {UUID(event.subject): event.sequence for event in await outbox.publish(connection, events)}
+
 
 def _fresh(group: Sequence[Submission], stored: set[UUID]) -> list[Submission]:
     """Those whose row was stored; of several of one draft, the first."""
@@ -147,14 +160,6 @@ def _fresh(group: Sequence[Submission], stored: set[UUID]) -> list[Submission]:
             left.discard(one.application.id)
             found.append(one)
     return found
-
-
-async def _publish_begun(connection: Connection, events: Sequence[Event]) -> dict[UUID, int]:
-    """Publishes about cases that were drafts, of which something may have been said before; the positions, by case."""
-    if not events:
-        return {}
-    await facts.lock(connection, [UUID(event.subject) for event in events])
-    return {UUID(event.subject): event.sequence for event in await outbox.publish(connection, events)}
 
 
 def _answer(group: Sequence[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:

@@ -33,6 +33,12 @@ class Settings(RuntimeSettings):
     retention_years: int = Field(
         default=10, ge=1, description="Years after the end of a case for which its personal data can be opened."
     )
+    retention_short_days: int = Field(
+        default=30, ge=1, description="Days for which a withdrawn or not accepted case is kept after its end."
+    )
+    retention_draft_days: int = Field(
+        default=30, ge=1, description="Days for which a draft is kept after its person last did something with it."
+    )
     group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
 
     @property

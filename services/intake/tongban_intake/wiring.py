@@ -1,11 +1,16 @@
 """Intake's composition root: the one place that knows which concrete parts it is made of."""
 
+from collections.abc import Callable
+
 from tongban_runtime.alarms import AlarmWorker
-from tongban_runtime.service import Parts, Runtime
+from tongban_runtime.health import Heartbeat
+from tongban_runtime.service import Component, Parts, Runtime
 
 from tongban_intake import domain, handlers
 from tongban_intake.api import Intake, make_app
+from tongban_intake.rounds import eraser, sweeper
 from tongban_intake.settings import Settings
+from tongban_intake.vault.command import retention
 from tongban_intake.view import make_view
 
 
@@ -15,11 +20,15 @@ async def wire(runtime: Runtime) -> Parts:
     if not isinstance(settings, Settings):
         raise TypeError("intake is wired with its own Settings")
     intake = Intake.build(runtime, settings)
+    workers: dict[str, Callable[[Heartbeat], Component]] = {
+        "alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, domain.MODELS, intake.casework.ring, beat),
+        "eraser": lambda beat: eraser(runtime.pool, intake.vault, intake.uploads, retention(settings), beat),
+    }
+    if settings.files is not None:
+        workers["sweeper"] = lambda beat: sweeper(runtime.pool, intake.uploads, runtime.clock, beat)
     return Parts(
         app=make_app(intake),
         registry=handlers.registry(intake.casework),
-        workers={
-            "alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, domain.MODELS, intake.casework.ring, beat)
-        },
+        workers=workers,
         extra_roles={"view": make_view(runtime)},
     )

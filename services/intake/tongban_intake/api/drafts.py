@@ -12,7 +12,7 @@ from tongban_catalog.clock import china_day
 from tongban_catalog.department import Department
 from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item, form_errors
-from tongban_runtime import alarms, facts, telemetry
+from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
@@ -172,10 +172,8 @@ async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
             return
         if await drafts.find(tx, draft, caller.id) is None:
             return
-        await drafts.remove(tx, draft, caller.id)
-        await evidence.forget(tx, draft)
-        await alarms.save(tx, {draft: (None, False)})
-        await erase(tx, intake.vault, {draft: "draft-discarded"})
+        erased = await erase(tx, intake.vault, {draft: "draft-discarded"})
+    await intake.uploads.files.give_up(*erased.objects)
 
 
 @router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))

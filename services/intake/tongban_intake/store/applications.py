@@ -1,6 +1,6 @@
 """SQL of applications: who applied, under which idempotency key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -75,6 +75,11 @@ async def applicant_of(tx: Tx, application: UUID) -> UUID | None:
     """Who applied, or None when there is no such application."""
     found: UUID | None = await tx.fetchval("SELECT applicant FROM application WHERE id = $1", application)
     return found
+
+
+async def existing(tx: Tx | Pool, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the ids that are applications."""
+    return {row["id"] for row in await tx.fetch("SELECT id FROM application WHERE id = ANY($1)", list(ids))}
 
 
 async def item_of(tx: Tx | Pool, application: UUID) -> ItemRef | None:

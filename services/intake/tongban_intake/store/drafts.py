@@ -73,5 +73,10 @@ async def remove(tx: Tx | Pool, draft: UUID, applicant: UUID) -> None:
     await tx.execute("DELETE FROM draft WHERE id = $1 AND applicant = $2", draft, applicant)
 
 
+async def forget(tx: Tx, ids: Iterable[UUID]) -> list[UUID]:
+    """Removes drafts, whosever they are; those that were there."""
+    return [row["id"] for row in await tx.fetch("DELETE FROM draft WHERE id = ANY($1) RETURNING id", list(ids))]
+
+
 def _draft(row: Any) -> StoredDraft:
     return StoredDraft(row["id"], row["sealed"], row["made_at"], row["changed_at"])

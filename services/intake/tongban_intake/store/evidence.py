@@ -48,9 +48,9 @@ async def keep(tx: Tx, consent: Consent) -> None:
     )
 
 
-async def forget(tx: Tx, case: UUID) -> None:
-    """Removes a consent with the identity it holds."""
-    await tx.execute("DELETE FROM identity WHERE application = $1", case)
+async def forget(tx: Tx, cases: Iterable[UUID]) -> None:
+    """Removes consents with the identities they hold."""
+    await tx.execute("DELETE FROM identity WHERE application = ANY($1)", list(cases))
 
 
 async def unknown(tx: Tx, subject_ids: Iterable[tuple[UUID, UUID]]) -> set[UUID]:

@@ -65,10 +65,10 @@ class Files:
         except (BaseError, OSError, ValueError) as error:
             raise FilesUnavailableError("the store of files lists nothing") from error
 
-    async def give_up(self, place: str) -> None:
-        """Deletes what was put for nothing. When that fails too it stays, sealed, until it is swept."""
+    async def give_up(self, *places: str) -> None:
+        """Deletes what nobody needs any more. What cannot be deleted now stays, sealed, until it is swept."""
         try:
-            await self.delete([place])
+            await self.delete(list(places))
         except FilesUnavailableError as error:
             logs.warning("http.request-failed", error=error, route="uploads")
 

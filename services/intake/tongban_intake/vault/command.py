@@ -5,6 +5,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, get_args
 from uuid import UUID
 
@@ -18,8 +19,9 @@ from tongban_schemas.events import access
 from tongban_schemas.events.access import ErasureGround
 
 from tongban_intake.settings import Settings
+from tongban_intake.uploads.store import Files
 from tongban_intake.vault import chain, store
-from tongban_intake.vault.erasing import Retention, erase, erase_due, rotate
+from tongban_intake.vault.erasing import Retention, erase, erase_due, finish, rotate
 from tongban_intake.vault.kek import KeyEncryption
 from tongban_intake.vault.vault import Vault
 
@@ -42,12 +44,13 @@ async def erase_command(settings: RuntimeSettings, arguments: Sequence[str]) -> 
         return 2
     async with _open(settings) as (own, pool, vault):
         if options.due:
-            gone = await erase_due(pool, vault, Retention(own.retention_years))
+            gone = await erase_due(pool, vault, Files(own.files), retention(own))
         else:
             async with pool.acquire() as tx, tx.transaction():
-                gone = await erase(tx, vault, {options.application: options.ground})
-        if gone:
-            await rotate(pool, vault)
+                erased = await erase(tx, vault, {options.application: options.ground})
+            gone = erased.cases
+            await Files(own.files).give_up(*erased.objects)
+        await finish(pool, vault)
     sys.stdout.write(f"已删除 erased: {len(gone)}\n")
     return 0 if gone or options.due else 1
 
@@ -74,6 +77,15 @@ async def ledger_command(settings: RuntimeSettings, arguments: Sequence[str]) ->
         sys.stdout.write(f"{case}: {fault}\n")
     sys.stdout.write(f"办件 cases: {len(known)}, 有问题 wrong: {len(faults)}\n")
     return 1 if faults else 0
+
+
+def retention(settings: Settings) -> Retention:
+    """How long personal data are kept, as it is set."""
+    return Retention(
+        settings.retention_years,
+        timedelta(days=settings.retention_short_days),
+        timedelta(days=settings.retention_draft_days),
+    )
 
 
 def check(told: dict[UUID, list[tuple[int, UUID, bytes]]], known: dict[UUID, bytes | None]) -> dict[UUID, chain.Fault]:

@@ -1,21 +1,27 @@
 """The end of personal data: the key of a case is destroyed when its time is over, then the key that wrapped it.
 
 An erased row is empty, but copies of the database and its log still hold the wrapped key. Only the destruction of the KEK
-that wrapped it makes it worthless, so an erasure is complete after `rotate`.
+that wrapped it makes it worthless, so an erasure is complete after `finish`. With the key go what nobody needs without it:
+the draft, the identity, the search index and the uploaded files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from tongban_catalog.clock import china_day
+from tongban_runtime import alarms, logs
 from tongban_runtime.database import Pool, Tx
 from tongban_schemas.events.access import FIRST_CHAIN, AccessErased, ErasureGround
 from tongban_schemas.events.certificates import CertificateIssued
+from tongban_schemas.events.evidence import EvidenceDisputed, EvidenceRequested, EvidenceUploaded
 
-from tongban_intake.domain.history import History
+from tongban_intake.domain.history import SOURCE, History
+from tongban_intake.store import applications, drafts, evidence
+from tongban_intake.uploads import rows as uploads
+from tongban_intake.uploads.store import Files
 from tongban_intake.vault import record, store
 from tongban_intake.vault.known import cases_known
 from tongban_intake.vault.record import Said
@@ -23,7 +29,7 @@ from tongban_intake.vault.rules import CaseKnown
 from tongban_intake.vault.vault import Vault
 
 SHORT: Final = timedelta(days=30)
-"""How long what came to nothing is kept: withdrawn and not accepted cases."""
+"""How long what came to nothing is kept: withdrawn and not accepted cases, drafts that nobody touches."""
 _BATCH: Final = 200
 BASES: Final[Mapping[ErasureGround, str]] = {
     "retention-over": "个人信息保护法第四十七条第一款第二项 Personal Information Protection Law, art. 47(1)(2)",
@@ -35,10 +41,19 @@ BASES: Final[Mapping[ErasureGround, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long the data of cases are kept after their end."""
+    """How long personal data are kept: of ended cases, of those that came to nothing, of drafts that nobody touches."""
 
     years: int
     short: timedelta = SHORT
+    draft: timedelta = SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure destroyed: the keys of ``cases``; ``objects`` have still to be deleted in the store of files."""
+
+    cases: list[UUID] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
 
 
 def due(case: CaseKnown, now: datetime, retention: Retention) -> ErasureGround | None:
@@ -61,11 +76,25 @@ def _ended_at(history: History) -> datetime:
     return max(issued or (fact.time for fact in history.facts))
 
 
-async def erase(tx: Tx, vault: Vault, grounds: Mapping[UUID, ErasureGround]) -> list[UUID]:
-    """Destroys the keys of cases and says so, in one transaction; those that had one. `rotate` has to follow."""
+def draft_due(touched: datetime, case: CaseKnown, now: datetime, retention: Retention) -> ErasureGround | None:
+    """Why the key of a draft is to be destroyed now. ``touched``: when it last changed, or was agreed to be filled in. Pure."""
+    theirs = (
+        fact.time
+        for fact in case.history.facts
+        if fact.source == SOURCE and isinstance(fact.data, EvidenceRequested | EvidenceDisputed | EvidenceUploaded)
+    )
+    return "retention-over" if max((touched, *theirs)) + retention.draft <= now else None
+
+
+async def erase(tx: Tx, vault: Vault, grounds: Mapping[UUID, ErasureGround]) -> Erased:
+    """Destroys the keys of cases and says so, in one transaction, for those that had one.
+
+    After the commit the objects have to be deleted, and `finish` has to follow. A process that dies before it deletes them
+    leaves them to the sweeper.
+    """
     rows = {case: row for case, row in (await vault.lock(tx, grounds)).items() if row.wrapped is not None}
     if not rows:
-        return []
+        return Erased()
     at = vault.clock.now()
     said = [
         Said(
@@ -78,26 +107,57 @@ async def erase(tx: Tx, vault: Vault, grounds: Mapping[UUID, ErasureGround]) -> 
         for case, row in rows.items()
     ]
     await store.erase(tx, rows, at)
+    objects = await uploads.forget(tx, list(rows))
+    await evidence.forget(tx, rows)
+    await alarms.save(tx, dict.fromkeys(await drafts.forget(tx, rows), (None, False)))
     await record.put(tx, rows, said, at)
-    return list(rows)
+    return Erased(list(rows), objects)
 
 
-async def erase_due(pool: Pool, vault: Vault, retention: Retention) -> list[UUID]:
-    """Destroys the keys of all cases whose time is over, batch by batch."""
+async def erase_due(pool: Pool, vault: Vault, files: Files, retention: Retention) -> list[UUID]:
+    """Destroys the keys of all cases and drafts whose time is over, and deletes their files, batch by batch."""
     gone: list[UUID] = []
     after = UUID(int=0)
-    while batch := await store.unerased(pool, after, _BATCH):
+    now = vault.clock.now()
+    before = store.Before(now - timedelta(days=365) * retention.years, now - retention.short, now - retention.draft)
+    while batch := await store.perhaps_due(pool, before, after, _BATCH):
         after = batch[-1]
         async with pool.acquire() as tx, tx.transaction():
-            rows = await vault.lock(tx, batch)
-            known = await cases_known(tx, vault.shelf, rows.keys(), ())
-            now = vault.clock.now()
-            grounds = {case: why for case, one in known.items() if (why := due(one, now, retention)) is not None}
-            gone += await erase(tx, vault, grounds)
+            erased = await erase(tx, vault, await _grounds(tx, vault, batch, now, retention))
+        gone += erased.cases
+        await files.give_up(*erased.objects)
+    if gone:
+        logs.info("erasure.done", cases=len(gone))
     return gone
 
 
-async def rotate(pool: Pool, vault: Vault) -> int:
+async def _grounds(
+    tx: Tx, vault: Vault, cases: list[UUID], now: datetime, retention: Retention
+) -> dict[UUID, ErasureGround]:
+    """Which of the cases are due, once they are locked: a draft may be touched at this moment."""
+    rows = await vault.lock(tx, cases)
+    known = await cases_known(tx, vault.shelf, rows.keys(), ())
+    submitted = await applications.existing(tx, rows)
+    begun = {case: one for case, one in (await drafts.find_many(tx, rows)).items() if case not in submitted}
+    consents = await evidence.consents(tx, begun)
+    grounds: dict[UUID, ErasureGround] = {}
+    for case, one in known.items():
+        if (draft := begun.get(case)) is None:
+            why = due(one, now, retention)
+        else:
+            agreed = [consents[case].at] if case in consents else []
+            why = draft_due(max((draft.changed_at, *agreed)), one, now, retention)
+        if why is not None:
+            grounds[case] = why
+    return grounds
+
+
+async def finish(pool: Pool, vault: Vault) -> int:
+    """`rotate`, if a key was erased since the last time, or a rotation was interrupted; how many keys were wrapped."""
+    return await rotate(pool, vault, always=False)
+
+
+async def rotate(pool: Pool, vault: Vault, *, always: bool = True) -> int:
     """Wraps every key anew and destroys the key-encryption keys before; how many keys were wrapped.
 
     New cases wait meanwhile. If it is interrupted, the older KEK is still there, and it can be run again.
@@ -106,6 +166,8 @@ async def rotate(pool: Pool, vault: Vault) -> int:
     async with pool.acquire() as tx, tx.transaction():
         held = await store.hold_epoch(tx)
         encryption.reload()
+        if not always and encryption.epochs <= {held.number} and not await store.has_erased(tx, held.number):
+            return 0
         epoch = held.number + 1
         encryption.make(epoch)
         count = 0

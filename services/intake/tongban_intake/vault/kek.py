@@ -49,6 +49,11 @@ class KeyEncryption:
         self._keys = {int(path.stem): _read(path) for path in self._folder.glob("*.key") if path.stem.isdigit()}
         self._ciphers = {epoch: AESGCM(key) for epoch, key in self._keys.items()}
 
+    @property
+    def epochs(self) -> frozenset[int]:
+        """All epochs of which the folder holds the KEK: more than one after a rotation that was interrupted."""
+        return frozenset(self._keys)
+
     def fingerprint(self, epoch: int) -> bytes:
         """32 bytes that tell which KEK this is. Raises `VaultKeysMissingError`."""
         self._require(epoch)

@@ -92,14 +92,39 @@ async def erase(tx: Tx, cases: Iterable[UUID], at: datetime) -> None:
     await tx.execute("DELETE FROM case_index WHERE application = ANY($1)", named)
 
 
-async def unerased(pool: Pool, after: UUID, limit: int) -> list[UUID]:
-    """Cases that still have a key, in order, from one on."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is looked at for erasure: cases made, cases that came to nothing, drafts that changed last, by these moments."""
+
+    made: datetime
+    nothing: datetime
+    draft: datetime
+
+
+async def perhaps_due(pool: Pool, before: Before, after: UUID, limit: int) -> list[UUID]:
+    """Cases that still have a key and may be due, in order, from one on."""
     found = await pool.fetch(
-        "SELECT application FROM vault_key WHERE application > $1 AND wrapped IS NOT NULL ORDER BY 1 LIMIT $2",
+        """
+        SELECT application FROM vault_key WHERE application > $1 AND wrapped IS NOT NULL AND application IN (
+            SELECT application FROM vault_key WHERE made_at <= $3
+            UNION ALL SELECT subject FROM fact WHERE time <= $4
+                AND type IN ('cn.tongban.application.withdrawn.v1', 'cn.tongban.application.not-accepted.v1')
+            UNION ALL SELECT id FROM draft WHERE changed_at <= $5
+        ) ORDER BY application LIMIT $2
+        """,
         after,
         limit,
+        before.made,
+        before.nothing,
+        before.draft,
     )
     return [row["application"] for row in found]
+
+
+async def has_erased(tx: Tx, epoch: int) -> bool:
+    """Whether a key that the KEK of an epoch had wrapped was erased."""
+    found: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM vault_key WHERE wrapped IS NULL AND epoch = $1)", epoch)
+    return found
 
 
 async def wrapped(tx: Tx, after: UUID, limit: int) -> list[KeyRow]:
