@@ -20,6 +20,7 @@ from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 from starlette.routing import Mount
 
+from tongban_runtime import logs
 from tongban_runtime.problems import Problem
 
 Role = Literal["citizen", "officer", "operator", "service"]
@@ -110,6 +111,15 @@ class Policy:
         self.roles = frozenset(roles)
 
     async def __call__(self, request: Request) -> Caller | None:
+        """Who calls; None where nobody has to sign in. Raises `Problem` 401 or 403, and leaves a line in the log."""
+        try:
+            return self.admit(request)
+        except Problem as problem:
+            note_refusal(request, problem)
+            raise
+
+    def admit(self, request: Request) -> Caller | None:
+        """`__call__` without the line in the log."""
         if not self.roles:
             return None
         header = request.headers.get("authorization", "")
@@ -126,6 +136,12 @@ class Policy:
                 "Your role does not permit this.",
             )
         return caller
+
+
+def note_refusal(request: Request, problem: Problem, **fields: object) -> None:
+    """Logs by the route's own path, without what the caller put into it, that a request was turned away."""
+    route = getattr(request.scope.get("route"), "path", "")
+    logs.info("access.refused", rule=problem.kind, route=route, **fields)
 
 
 public = Policy("public", ())

@@ -204,6 +204,7 @@ _WORDS: Mapping[AccessRule, tuple[str, str]] = {
     "request-answered": ("该数据请求已经答复。", "The request has been answered already."),
     "request-expired": ("该数据请求已过期。", "The request has expired."),
     "not-the-applicant": ("不是申请人本人。", "This is not the applicant."),
+    "duty-missing": ("该人员没有这项职责。", "The officer does not have the duty that this takes."),
     "forged-source": ("答复不是由数据源部门作出的。", "The answer does not come from the source that was asked."),
     "erased": ("个人数据已依规定删除。", "The personal data were erased under a retention rule."),
 }

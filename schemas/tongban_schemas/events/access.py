@@ -15,12 +15,24 @@ from tongban_schemas.types import DepartmentId, Sealed, Sha256, StepId
 TOPIC = "tongban.access.v1"
 
 Purpose = Literal[
-    "receive", "decide", "opinion", "remedy", "certify", "deliver", "notify", "evidence", "share", "correct", "explain"
+    "receive",
+    "decide",
+    "opinion",
+    "remedy",
+    "certify",
+    "deliver",
+    "notify",
+    "evidence",
+    "share",
+    "correct",
+    "explain",
+    "own",
 ]
 """``receive``: the receiving desk; ``decide``, ``opinion``, ``remedy`` (annulment, appeal): a department of the flow;
 ``certify``: to make the certificate; ``deliver``: to hand it to its holder; ``notify``: to write to the person; ``evidence``:
 a source answers a request; ``share``: a person at the source looks at one; ``correct``: a source tells earlier receivers;
-``explain``: a doubt about a line of the ledger is answered."""
+``explain``: a doubt about a line of the ledger is answered; ``own``: somebody opens a case as its applicant, told only when it
+is somebody else's."""
 Caller = Literal["intake", "approvals", "certificates", "notify"]
 AccessRule = Literal[
     "unknown-case",
@@ -35,6 +47,7 @@ AccessRule = Literal[
     "request-answered",
     "request-expired",
     "not-the-applicant",
+    "duty-missing",
     "forged-source",
     "erased",
 ]
@@ -60,7 +73,9 @@ class AccessGranted(EventData):
     fields: list[str] = Field(min_length=1)
     step: StepId | None = None
     request: UUID | None = Field(default=None, description="The evidence request that it is for.")
-    officer: UUID | None = Field(default=None, description="Who looked; absent when a program used the values by itself.")
+    officer: UUID | None = Field(
+        default=None, description="Who looked; absent when a program used the values by itself."
+    )
     chain: Sha256
 
 

@@ -21,6 +21,7 @@ from tongban_intake.api import (
     resources,
     session,
     status,
+    turned_away,
     uploads,
     vault,
 )
@@ -47,4 +48,5 @@ def make_app(intake: Intake) -> FastAPI:
         app.include_router(module.page_router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake
+    turned_away.install(app, intake)
     return app

@@ -17,6 +17,7 @@ from tongban_schemas.envelope import Event
 
 from tongban_intake import domain
 from tongban_intake.api.context import Intake
+from tongban_intake.api.turned_away import not_own
 from tongban_intake.casework import Known
 from tongban_intake.domain.history import Ending, History
 from tongban_intake.store import applications
@@ -118,12 +119,13 @@ async def enter(intake: Intake, tx: Tx, application: UUID) -> Entered:
 async def enter_own(intake: Intake, tx: Tx, application: UUID, caller: Caller) -> Entered:
     """`enter` for the applicant. Raises `Problem` 404 for anyone else."""
     if await applications.applicant_of(tx, application) != caller.id:
-        raise Problem(
+        problem = Problem(
             404,
             "no-such-application",
             "您名下没有这份申请，请核对编号。",
             "You have no application with this id: check it.",
         )
+        raise not_own(problem, application, caller)
     return await enter(intake, tx, application)
 
 

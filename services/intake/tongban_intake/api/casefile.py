@@ -18,6 +18,7 @@ from tongban_schemas.types import ItemRef
 from tongban_intake import act_reading, domain
 from tongban_intake.act_reading import ActRead
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.turned_away import not_own
 from tongban_intake.facts import unpack
 from tongban_intake.following import Follower
 from tongban_intake.presentation import STATE_NAMES, Clocks, ItemShown, Presenter, Shown, Words
@@ -69,12 +70,13 @@ async def require_visible(intake: Intake, application: UUID, caller: Caller) -> 
     applicant = await applications.applicant_of(intake.pool, application)
     owned = applicant == caller.id and caller.role == "citizen"
     if applicant is None or not (owned or caller.role == "officer"):
-        raise Problem(
+        problem = Problem(
             404,
             "no-such-application",
             "您名下没有这份申请，请核对编号。",
             "You have no application with this id: check it.",
         )
+        raise not_own(problem, application, caller)
     return owned
 
 

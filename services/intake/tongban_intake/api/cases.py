@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from tongban_runtime.auth import Caller, officer
+from tongban_runtime.auth import Caller, note_refusal, officer
 from tongban_runtime.problems import Problem
 from tongban_schemas.types import ItemRef
 
@@ -70,12 +70,14 @@ async def search_cases(request: Request, caller: Officer) -> CasesFound:
     """
     intake = intake_of(request)
     if RECEIVER not in caller.duties:
-        raise Problem(
+        problem = Problem(
             403,
             "not-a-receiver",
             "按号码查找办件由承担收件职责的人员办理；您没有这项职责。",
             "Only officers with the duty of receiving look for cases by number; you do not have it.",
         )
+        note_refusal(request, problem, departments=sorted(caller.departments))
+        raise problem
     body, _ = await read_body(request, SearchRequest)
     async with intake.pool.acquire() as tx, tx.transaction():
         found = await search(tx, intake.vault, caller.id, caller.departments, body.kind, body.value)

@@ -25,6 +25,7 @@ from tongban_intake.api.acting import described, stored
 from tongban_intake.api.applications import Begun, apply
 from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.turned_away import not_own, put_on_record
 from tongban_intake.domain import filing
 from tongban_intake.evidence.picture import Picture
 from tongban_intake.evidence.shown import OriginShown, origins
@@ -115,7 +116,7 @@ async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
     intake = intake_of(request)
     row = await drafts.find(intake.pool, draft, caller.id)
     if row is None:
-        raise _not_found()
+        raise not_own(_not_found(), draft, caller)
     body = _opened(await intake.vault.open(intake.pool, draft), row)
     item = await _item(intake, body.item)
     seen = await _fetching(intake, intake.pool, draft)
@@ -138,7 +139,7 @@ async def replace_draft(intake: Intake, caller: Caller, draft: UUID, body: Draft
     """
     item = await _item(intake, body.item)
     if await drafts.find(intake.pool, draft, caller.id) is None:
-        raise _not_found()
+        raise not_own(_not_found(), draft, caller)
     with telemetry.span("fetch", **{"tongban.subject": str(draft)}) as span:
         async with intake.pool.acquire() as tx, tx.transaction():
             await facts.lock(tx, [draft])
@@ -165,15 +166,22 @@ async def remove(request: Request, draft: UUID, caller: Citizen) -> Response:
 
 
 async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
-    """Deletes one's own draft and destroys its key, so that nothing that was fetched for it opens any more."""
+    """Deletes one's own draft and destroys its key, so that nothing that was fetched for it opens any more.
+
+    Somebody else's stays, and nobody learns that there is one; the attempt is on record.
+    """
     async with intake.pool.acquire() as tx, tx.transaction():
         await facts.lock(tx, [draft])
-        if await applications.applicant_of(tx, draft) is not None:
+        applicant = await applications.applicant_of(tx, draft)
+        owner = applicant or await drafts.owner_of(tx, draft)
+        if owner is None or applicant == caller.id:
             return
-        if await drafts.find(tx, draft, caller.id) is None:
-            return
-        erased = await erase(tx, intake.vault, {draft: "draft-discarded"})
-    await intake.uploads.files.give_up(*erased.objects)
+        if owner == caller.id:
+            erased = await erase(tx, intake.vault, {draft: "draft-discarded"})
+    if owner != caller.id:
+        await put_on_record(intake, not_own(_not_found(), draft, caller))
+    else:
+        await intake.uploads.files.give_up(*erased.objects)
 
 
 @router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))
@@ -185,7 +193,7 @@ async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
     if row is None:
         before = (await applications.by_keys(intake.pool, [(caller.id, key)])).get((caller.id, key))
         if before is None:
-            raise _not_found()
+            raise not_own(_not_found(), draft, caller)
         headers = {"Location": f"/v1/applications/{before.id}", "Idempotency-Replayed": "true"}
         return stored(before.id, 1, headers)
     keys = await intake.vault.open(intake.pool, draft)

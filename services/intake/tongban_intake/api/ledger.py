@@ -18,6 +18,7 @@ from tongban_intake.api.bodies import Said, body_schema, read_body
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.page_route import PageRoute, page_citizen, require_own_page
 from tongban_intake.api.pages import PageApplication, page_application
+from tongban_intake.api.turned_away import TurnedAway, not_own
 from tongban_intake.ledger import LineShown
 from tongban_intake.ledger.doubting import answering, doubt, explain, look
 from tongban_intake.ledger.reading import CaseLedger, is_own, own_cases, plain_answers, read
@@ -232,12 +233,13 @@ async def raise_doubt(intake: Intake, case: UUID, event: UUID, caller: Caller, t
 
 async def _own(intake: Intake, case: UUID, caller: Caller) -> CaseLedger:
     if not await is_own(intake.pool, case, caller.id):
-        raise Problem(
+        problem = Problem(
             404,
             "no-such-case",
             "您名下没有这份申请或草稿，请核对编号。",
             "You have no application or draft with this id: check it.",
         )
+        raise not_own(problem, case, caller)
     return (await _read(intake, [case]))[0]
 
 
@@ -248,12 +250,13 @@ async def _read(intake: Intake, cases: list[UUID]) -> list[CaseLedger]:
 async def _for_officer(tx: Tx, case: UUID, doubt: UUID, caller: Caller) -> StoredDoubt:
     one = await doubts.find(tx, case, doubt)
     if one is None or one.department not in caller.departments:
-        raise Problem(
+        problem = Problem(
             404,
             "no-such-doubt",
             "没有这条疑问，或者它不由您的部门答复。",
             "There is no such doubt, or it is not your department's to answer.",
         )
+        raise problem if one is None else TurnedAway(problem, case, caller, "explain", "not-your-case")
     return one
 
 

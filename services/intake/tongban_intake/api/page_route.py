@@ -8,10 +8,12 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen
+from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen, note_refusal
 from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
+from tongban_intake.api.context import intake_of
+from tongban_intake.api.turned_away import TurnedAway, put_on_record
 
 
 class PageRoute(APIRoute):
@@ -24,6 +26,8 @@ class PageRoute(APIRoute):
             try:
                 return await handler(request)
             except Problem as problem:
+                if isinstance(problem, TurnedAway):
+                    await put_on_record(intake_of(request), problem)
                 return problem_page(request, problem)
             except RequestValidationError:
                 return problem_page(request, no_such_page())
@@ -57,9 +61,10 @@ class PagePolicy(Policy):
 
     async def __call__(self, request: Request) -> Caller | None:
         try:
-            return await super().__call__(request)
+            return self.admit(request)
         except Problem as problem:
             if problem.status != 401:
+                note_refusal(request, problem)
                 raise
             back = request.url.path if request.method == "GET" else "/applications"
             raise HTTPException(303, headers={"Location": f"/login?return={quote(back, safe='')}"}) from problem

@@ -22,6 +22,7 @@ from tongban_intake import domain
 from tongban_intake.api.acting import described, refuse_if_ended, stored, transact
 from tongban_intake.api.bodies import Said, body_schema, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.turned_away import not_own
 from tongban_intake.domain import filing
 from tongban_intake.domain.history import History
 from tongban_intake.evidence import asking
@@ -229,7 +230,7 @@ async def _require_own(tx: Tx | Pool, case: UUID, caller: Caller) -> None:
     if applicant is None and await drafts.find(tx, case, caller.id) is not None:
         return
     if applicant != caller.id:
-        raise no_such_case()
+        raise not_own(no_such_case(), case, caller)
 
 
 async def _lock_own(tx: Tx, case: UUID, caller: Caller) -> None:

@@ -25,6 +25,7 @@ from tongban_intake import domain
 from tongban_intake.api.acting import described, enter, not_heard_yet, transact
 from tongban_intake.api.bodies import AcceptanceRequest, NonAcceptanceRequest, NoticeRequest, body_schema, read_body
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.turned_away import TurnedAway
 from tongban_intake.desk import Desk
 from tongban_intake.domain.history import History
 from tongban_intake.domain.receiving import Colour, Receipt, ReceiptState
@@ -150,9 +151,9 @@ async def list_receipts(
 @router.get("/{application}", responses=described(401, 403, 404, success=200))
 async def get_receipt(request: Request, application: UUID, caller: Officer) -> ReceiptDetail:
     """One application with its answers, what was handed in and what is missing."""
-    intake, desks = intake_of(request), _desks(caller)
+    intake, desks = intake_of(request), _desks(caller, application)
     async with intake.pool.acquire() as tx, tx.transaction():
-        return await _shown(intake, tx, application, desks, caller.id)
+        return await _shown(intake, tx, application, desks, caller)
 
 
 @router.post(
@@ -202,12 +203,12 @@ async def refuse_acceptance(request: Request, application: UUID, caller: Officer
 async def _act(
     request: Request, application: UUID, caller: Caller, action: Callable[[Desk, Tx], Awaitable[int]]
 ) -> ReceiptDetail:
-    intake, desks = intake_of(request), _desks(caller)
+    intake, desks = intake_of(request), _desks(caller, application)
     with telemetry.span("receive", **{"tongban.subject": str(application)}) as span:
 
         async def act(tx: Tx) -> ReceiptDetail:
             if await receipts.find(tx, application, desks) is None:
-                raise _not_found()
+                raise TurnedAway(_not_found(), application, caller, "receive", "not-your-case")
             case = await enter(intake, tx, application)
             if case.known is None:
                 raise not_heard_yet()
@@ -215,20 +216,21 @@ async def _act(
             keys = await intake.vault.open(tx, application)
             desk = Desk(intake.casework, keys, case.known, caller.id, case.now, traceparent)
             await action(desk, tx)
-            return await _shown(intake, tx, application, desks, caller.id)
+            return await _shown(intake, tx, application, desks, caller)
 
         return await transact(intake, act)
 
 
-def _desks(caller: Caller) -> frozenset[str]:
-    """The receiving desks of a caller. Raises `Problem` 403 for who has no such duty."""
+def _desks(caller: Caller, application: UUID | None = None) -> frozenset[str]:
+    """The receiving desks of a caller. Raises `Problem` 403 for who has no such duty, on record in the case that it is for."""
     if RECEIVER not in caller.duties:
-        raise Problem(
+        problem = Problem(
             403,
             "not-a-receiver",
             "收件由承担收件职责的人员办理；您没有这项职责。",
             "Only officers with the duty of receiving work at this desk; you do not have it.",
         )
+        raise problem if application is None else TurnedAway(problem, application, caller, "receive", "duty-missing")
     return caller.departments
 
 
@@ -242,15 +244,15 @@ def _not_found() -> Problem:
     )
 
 
-async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str], officer: UUID) -> ReceiptDetail:
+async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str], caller: Caller) -> ReceiptDetail:
     row = await receipts.find(tx, application, desks)
     item = None if row is None else await intake.shelf.item(tx, row.item)
     if row is None or item is None:
-        raise _not_found()
+        raise TurnedAway(_not_found(), application, caller, "receive", "not-your-case")
     heard = (await facts.recall(tx, [application], domain.MODELS)).get(str(application), ())
     history = History.of(str(application), heard, item)
     bodies = await intake.shelf.departments(tx)
-    keys = await _keys(intake, tx, history, row.receipt.department, officer)
+    keys = await _keys(intake, tx, history, row.receipt.department, caller.id)
     return ReceiptDetail(
         **_summary(row.receipt, item, bodies, intake.clock.now()),
         position=max((fact.sequence for fact in heard if fact.source == domain.SOURCE), default=1),

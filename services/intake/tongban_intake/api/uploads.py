@@ -1,11 +1,11 @@
 """Proofs that a person brings as a file, after they could not be fetched; and the file, for who may see it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from tongban_catalog.item import Item
+from tongban_catalog.item import Item, applicable_steps
 from tongban_runtime import telemetry
 from tongban_runtime.auth import Caller, citizen, signed_in
 from tongban_runtime.database import Pool, Tx
@@ -18,6 +18,7 @@ from tongban_schemas.events.evidence import upload_field
 from tongban_intake.api.acting import described, enter, refuse_if_ended, stored, transact
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.receipts import RECEIVER
+from tongban_intake.api.turned_away import TurnedAway, not_own
 from tongban_intake.domain import History, submission
 from tongban_intake.store import applications, drafts, evidence, receipts
 from tongban_intake.uploads import check, desk, rows
@@ -74,9 +75,11 @@ async def get_file(
             if file is None:
                 raise _no_file()
             return file, await intake.vault.open(tx, case)
+        wanted = await _request_of(intake, tx, case, material, caller)
+        if isinstance(wanted, str):
+            raise TurnedAway(_no_file(), case, caller, "decide", wanted)
         file = await rows.find(tx, case, material)
-        wanted = None if file is None else await _request_of(intake, tx, file, caller)
-        if file is None or wanted is None:
+        if file is None:
             raise _no_file()
         return file, await intake.vault.look(tx, wanted)
 
@@ -100,12 +103,13 @@ async def get_file(
 async def require_own(tx: Tx | Pool, case: UUID, caller: Caller) -> None:
     """Raises `Problem` 404 unless the case, draft or application, is the caller's."""
     if await drafts.find(tx, case, caller.id) is None and await applications.applicant_of(tx, case) != caller.id:
-        raise Problem(
+        problem = Problem(
             404,
             "no-such-case",
             "您名下没有这份申请或草稿，请核对编号。",
             "You have no application or draft with this id: check it.",
         )
+        raise not_own(problem, case, caller)
 
 
 async def bring(intake: Intake, caller: Caller, case: UUID, material: str, checked: Checked, *, promise: bool) -> int:
@@ -175,26 +179,30 @@ def _refuse_promise(item: Item | None, material: str) -> None:
         )
 
 
-async def _request_of(intake: Intake, tx: Tx, file: KeptFile, caller: Caller) -> KeyRequest | None:
-    """What an officer has to ask the vault for: as receiver, or for the first step of theirs that looks at the material."""
-    if caller.role != "officer":
-        return None
-    heard = await desk.recall(tx, file.case)
+async def _request_of(
+    intake: Intake, tx: Tx, case: UUID, material: str, caller: Caller
+) -> KeyRequest | Literal["not-your-case", "not-your-step"]:
+    """What an officer has to ask the vault for: as receiver, or for the first step of theirs that looks at the material.
+
+    Why there is nothing to ask for, when neither is so.
+    """
+    heard = await desk.recall(tx, case)
     data = submission(heard)
     item = None if data is None else await intake.shelf.item(tx, data.item)
-    if item is None:
-        return None
-    fields = frozenset((upload_field(file.material),))
+    if caller.role != "officer" or item is None:
+        return "not-your-case"
+    fields = frozenset((upload_field(material),))
     if RECEIVER in caller.duties:
-        row = await receipts.find(tx, file.case, caller.departments)
+        row = await receipts.find(tx, case, caller.departments)
         if row is not None:
-            return KeyRequest(file.case, "receive", fields, department=row.receipt.department, officer=caller.id)
-    answers = History.of(str(file.case), heard, item).answers.plain
-    for step in item.steps:
-        looks = not step.inputs or file.material in step.inputs
-        if looks and (department := step.department_of(answers)) in caller.departments:
-            return KeyRequest(file.case, "decide", fields, department=department, step=step.id, officer=caller.id)
-    return None
+            return KeyRequest(case, "receive", fields, department=row.receipt.department, officer=caller.id)
+    answers = History.of(str(case), heard, item).answers.plain
+    own = [one for one in applicable_steps(item, answers) if one.department_of(answers) in caller.departments]
+    for step in own:
+        if not step.inputs or material in step.inputs:
+            department = step.department_of(answers)
+            return KeyRequest(case, "decide", fields, department=department, step=step.id, officer=caller.id)
+    return "not-your-step" if own else "not-your-case"
 
 
 def _moved_on() -> Problem:

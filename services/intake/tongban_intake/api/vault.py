@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
-from tongban_runtime.auth import Caller, service
+from tongban_runtime.auth import Caller, note_refusal, service
 from tongban_runtime.keys import Attempt, KeyRequest, Refused
 from tongban_runtime.problems import Problem
 from tongban_schemas.events.access import AccessRule, Purpose
@@ -83,7 +83,7 @@ class Recorded(BaseModel):
 @router.post("/releases", responses=described(401, 403, 422, success=200), response_model_exclude_none=True)
 async def release(request: Request, body: ReleaseRequest, caller: Service) -> Releases:
     """Gives the keys of fields that a purpose covers. Each release and each refusal is on record before it is answered."""
-    intake, asker = intake_of(request), _asker(caller)
+    intake, asker = intake_of(request), _asker(request, caller)
     wanted = [
         KeyRequest(
             one.application,
@@ -112,21 +112,23 @@ async def release(request: Request, body: ReleaseRequest, caller: Service) -> Re
 @router.post("/refusals", responses=described(401, 403, 422, success=200))
 async def refusals(request: Request, body: RefusalReport, caller: Service) -> Recorded:
     """Puts attempts on record that the service turned away itself; the same attempt once an hour."""
-    intake, asker = intake_of(request), _asker(caller)
+    intake, asker = intake_of(request), _asker(request, caller)
     attempts = [Attempt(**cast(dict[str, Any], dict(one))) for one in body.attempts]
     async with intake.pool.acquire() as tx, tx.transaction():
         return Recorded(recorded=await intake.vault.turned_away(tx, asker, attempts))
 
 
-def _asker(caller: Caller) -> Asker:
+def _asker(request: Request, caller: Caller) -> Asker:
     """The service that the token names. Raises `Problem` 403 for a service that the vault does not know."""
     if caller.service not in PURPOSES:
-        raise Problem(
+        problem = Problem(
             403,
             "not-permitted",
             "该服务不在密钥库所知的服务之列。",
             "The vault knows no such service.",
         )
+        note_refusal(request, problem)
+        raise problem
     return Asker(cast(ServiceName, caller.service), caller.departments)
 
 

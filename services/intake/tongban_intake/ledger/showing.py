@@ -129,6 +129,11 @@ class Teller:
                     zh=f"{who.zh}没有被问到，却发来“证明”，未被采用。",
                     en=f"{who.en} was not asked and sent a “proof” all the same; it was not used.",
                 )
+            case "turned-away" if line.rule == "not-the-applicant":
+                return Words(
+                    zh="有人不是申请人，却想查看您的申请或证照，已被拒绝，什么也没有看到。",
+                    en="Somebody who is not the applicant tried to open it, was refused and saw nothing.",
+                )
             case "turned-away":
                 return Words(
                     zh=f"{who.zh}想要{purpose.zh}而查看，已被拒绝，什么也没有看到。",

@@ -22,6 +22,7 @@ PURPOSES: Mapping[Purpose, Words] = {
     "share": Words(zh="人工核对是否提供证明", en="to decide whether a proof is given"),
     "correct": Words(zh="把登记的更正告知用过它的部门", en="to tell those who use a record that it was corrected"),
     "explain": Words(zh="答复您的疑问", en="to answer your question"),
+    "own": Words(zh="以申请人身份查看", en="as if it were their own"),
 }
 SERVICES: Mapping[Caller, Words] = {
     "intake": Words(zh="受理服务", en="The receiving service"),

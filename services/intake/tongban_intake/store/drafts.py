@@ -57,6 +57,12 @@ async def find_many(tx: Tx | Pool, ids: Iterable[UUID]) -> dict[UUID, StoredDraf
     return {row["id"]: _draft(row) for row in rows}
 
 
+async def owner_of(tx: Tx | Pool, draft: UUID) -> UUID | None:
+    """Whose draft it is, or None when there is no such draft."""
+    found: UUID | None = await tx.fetchval("SELECT applicant FROM draft WHERE id = $1", draft)
+    return found
+
+
 async def change(tx: Tx | Pool, draft: UUID, applicant: UUID, sealed: str, now: datetime) -> StoredDraft | None:
     """Replaces what a draft holds; None when the person has no such draft."""
     row = await tx.fetchrow(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts
+from tongban_runtime import facts, logs
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import Attempt, KeyRequest, KeysRefusedError, Refused
@@ -77,7 +77,7 @@ class Vault:
     async def release(self, tx: Tx, asker: Asker, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
         """Keys or a refusal for each request, in order, everything on record.
 
-        A case that the vault does not know has no record to put a refusal on.
+        A case that the vault does not know has no record to put a refusal on: a line in the log tells of it.
         """
         rows = await self.lock(tx, {one.application for one in wanted})
         erased = {case for case, row in rows.items() if row.wrapped is None}
@@ -87,6 +87,7 @@ class Vault:
         said: list[Said] = []
         for one in wanted:
             if one.application not in rows:
+                _unknown(asker, one)
                 answers.append(Refused("unknown-case"))
                 continue
             rule = judge(asker, one, known[one.application], now)
@@ -103,6 +104,9 @@ class Vault:
         """Puts attempts on record that a service turned away; how many are on record for the first time this hour."""
         rows = await self.lock(tx, {one.application for one in attempts})
         now = self.clock.now()
+        for one in attempts:
+            if one.application not in rows:
+                _unknown(asker, one)
         said = [record.refused(asker.service, one, one.rule, now) for one in attempts if one.application in rows]
         return len(await record.put(tx, rows, said, now))
 
@@ -154,6 +158,17 @@ class Vault:
             raise VaultKeysMissingError(
                 f"TONGBAN_VAULT_DIR does not hold the key of epoch {known.number} of this database"
             )
+
+
+def _unknown(asker: Asker, one: KeyRequest | Attempt) -> None:
+    logs.info(
+        "access.refused",
+        rule="unknown-case",
+        asked_by=asker.service,
+        department=one.department if one.department in asker.departments else None,
+        purpose=one.purpose,
+        case=str(one.application),
+    )
 
 
 def fingerprint(root: bytes) -> bytes:
