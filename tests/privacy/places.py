@@ -21,6 +21,7 @@ from tongban_local.postgres_server import binaries
 from tongban_local.programs import DATABASES
 from tongban_local.stack import SERVICES, Stack
 from tongban_local.tokens import TokenRequest
+from tongban_schemas.topics import TOPICS
 
 from tests.privacy.scanning import Finding, Scanner, mail_findings
 
@@ -97,7 +98,8 @@ async def leave_nothing_unseen(stack: Stack) -> None:
                     AND a.attstorage IN ('x', 'm')
                 """
             )
-            await connection.execute(";".join(row["change"] for row in rows))
+            if rows:
+                await connection.execute(";".join(row["change"] for row in rows))
         finally:
             await connection.close()
 
@@ -163,11 +165,11 @@ class Search:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.stack.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
-            topics = await consumer.topics()
+            prefix = self.stack.topic_prefix
             places = [
-                TopicPartition(topic, partition)
-                for topic in topics
-                for partition in consumer.partitions_for_topic(topic) or ()
+                TopicPartition(prefix + name, number)
+                for name, topic in TOPICS.items()
+                for number in range(topic.partitions)
             ]
             consumer.assign(places)
             await consumer.seek_to_beginning()
