@@ -190,13 +190,30 @@ class History:
     def missing(self, item: Item) -> tuple[Material, ...]:
         """The required materials that were not handed in, in the item's order.
 
-        A proof that was fetched, is on its way, stands in by a rule, or was brought because fetching it failed, is not missing.
+        A proof that was fetched, is on its way, stands in by a rule, or was brought because fetching it failed, is not missing;
+        nor is one of which a proof on its way will tell whether it is asked for.
         """
         covered = {name for name, proof in self.proofs.items() if proof.pending or proof.usable or proof.uploaded}
+        covered |= self.undecided(item)
         return tuple(
             one
             for one in asked_materials(item, self.answers.plain)
             if one.id not in self.materials and one.id not in covered
+        )
+
+    def undecided(self, item: Item) -> frozenset[str]:
+        """The materials whose source is chosen, or that are spared, by an answer which comes with a proof on its way."""
+        known = self.proofs
+        awaited = {
+            name
+            for one in item.sources
+            if (proof := known.get(one.material)) is not None and proof.pending and proof.resource == one.resource
+            for name in one.supplies
+        }
+        return frozenset(
+            one.material
+            for one in item.sources
+            if one.material not in known and one.when is not None and not awaited.isdisjoint(one.when.fields)
         )
 
     def asked(self, request: UUID) -> Asking | None:

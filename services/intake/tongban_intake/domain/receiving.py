@@ -169,7 +169,7 @@ def not_to_be_asked(history: History, item: Item, asked: Asked) -> list[FieldErr
         name
         for name, proof in known.items()
         if proof.pending or (proof.state in ("provided", "substituted") and not proof.withdrawn)
-    }
+    } | history.undecided(item)
     given = answered(item, history.answers.plain, known).fetched.keys()
     errors = []
     for name in asked.materials:
