@@ -14,6 +14,7 @@ from tests.lifecycle.world import World, morning, world
 def life(on_kafka: World) -> World:
     """The world over Kafka, on the morning of Monday 2026-03-02; cases of other tests go on in it."""
     on_kafka.clock.set(morning("2026-03-02"))
+    on_kafka.edge.down = False
     return on_kafka
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from joserfc.jwk import OKPKey
 from tongban_catalog.calendar import packaged
 from tongban_catalog.item import Item
@@ -24,22 +24,22 @@ from tongban_local import tokens
 from tongban_local.tokens import Role, TokenRequest
 from tongban_runtime import positions
 from tongban_runtime.batch import Batch
-from tongban_runtime.consumer import Consumer
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.records import Record
-from tongban_runtime.relay import Relay, headers_of
-from tongban_runtime.service import Component
+from tongban_runtime.relay import headers_of
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, decode_data, event_id
 from tongban_schemas.events import EVENTS
-from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
+from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished, ResourcePublished
 
+from tests.lifecycle.edge import PULLED, Edge, edge
+from tests.lifecycle.running import DUE, Running, running
 from tests.wired import ISSUER, VaultOf, Wired, wired
 
 APPROVALS = ("approvals-99", "approvals-98")
-EVERY = ("intake", *APPROVALS, "certificates", "notify")
+CERTIFICATES = ("certificates", "certificates-98")
+EVERY = ("intake", *APPROVALS, *CERTIFICATES, "notify")
 _PATIENCE = 60.0
-_DUE = "SELECT EXISTS (SELECT FROM alarm WHERE at <= $1)"
 
 Make = Callable[[str], Awaitable[str]]
 
@@ -63,20 +63,33 @@ class World:
     key: OKPKey
     kafka: str | None
     prefix: str
+    edge: Edge
     people: dict[str, Person] = field(default_factory=dict)
     _ends: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
     _claims: dict[str, Any] = field(default_factory=dict)
     _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
     _said: dict[UUID, list[Event]] = field(default_factory=dict)
-    _reader: AIOKafkaConsumer | None = None
+    _running: Running | None = None
 
     def person(self, name: str, role: Role = "citizen", departments: Iterable[str] = (), *duties: str) -> Person:
         """The person of that name, made when new."""
         if name not in self.people:
-            request = TokenRequest(role=role, departments=tuple(departments), duties=duties)
+            program = name if role == "service" else None
+            request = TokenRequest(role=role, departments=tuple(departments), duties=duties, service=program)
             token = tokens.sign(self.key, ISSUER, request)
             self.people[name] = Person(request.sub, {"Authorization": f"Bearer {token}"}, frozenset(departments))
         return self.people[name]
+
+    def citizen(self, name: str, number: str) -> Person:
+        """An applicant whom the sign-in service knows by this number."""
+        found = self.person(name)
+        token = found.headers["Authorization"].removeprefix("Bearer ")
+        self.edge.people[token] = {"sub": str(found.id), "name": "示例家长", "id_number": number}
+        return found
+
+    def program(self, department: str) -> Person:
+        """A department's own system."""
+        return self.person(f"{department}/program", "service", [department])
 
     def officer(self, department: str, *duties: str, name: str = "") -> Person:
         """An officer of one department."""
@@ -86,6 +99,21 @@ class World:
         """The deployment of approvals that serves a department."""
         return desk_of(self.catalog, department)
 
+    def registers_of(self, department: str) -> str:
+        """The deployment of certificates that keeps a department's registers."""
+        return _deployment(self.catalog, department, CERTIFICATES)
+
+    async def stop(self, service: str) -> None:
+        """Stops the components of a service; its database and its address stay."""
+        assert self._running is not None
+        await self._running.stop(service)
+
+    async def start(self, service: str) -> None:
+        """Starts them again, and waits until it has caught up."""
+        assert self._running is not None
+        self._running.start(service)
+        await self.settle()
+
     async def call(
         self, service: str, method: str, path: str, who: Person | None, body: object = None, **headers: str
     ) -> httpx.Response:
@@ -93,6 +121,10 @@ class World:
         client = self._clients[service]
         sent = {**(who.headers if who else {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
         return await client.request(method, path, json=body, headers=sent)
+
+    async def send(self, service: str, method: str, path: str, who: Person, **request: Any) -> httpx.Response:
+        """A request whose body is no JSON. ``request``: as httpx takes it."""
+        return await self._clients[service].request(method, path, headers=who.headers, **request)
 
     async def ask(self, service: str, method: str, path: str, who: Person | None, body: object = None) -> Any:
         """The JSON of a request that has to succeed."""
@@ -169,11 +201,11 @@ class World:
         """Waits until everything that was said was heard, and nothing is due."""
         deadline = time.monotonic() + _PATIENCE
         while True:
-            quiet = await (self._is_quiet() if self.kafka else self._carry())
+            quiet = await (self._running.is_quiet(self.clock.now()) if self._running else self._carry())
             if quiet:
                 return
             assert time.monotonic() < deadline, "the world does not come to rest"
-            if self.kafka:
+            if self._running:
                 await asyncio.sleep(0.03)
 
     async def _carry(self) -> bool:
@@ -187,7 +219,7 @@ class World:
                 for row in rows:
                     self._said.setdefault(row["subject"], []).append(_event(row))
                 await self._deliver(sorted(rows, key=lambda row: row["id"]))
-            if "alarms" in service.parts.workers and await pool.fetchval(_DUE, self.clock.now()):
+            if "alarms" in service.parts.workers and await pool.fetchval(DUE, self.clock.now()):
                 quiet = False
                 await service.parts.workers["alarms"](Heartbeat(name)).ring_due()  # type: ignore[attr-defined]
         return quiet
@@ -214,40 +246,6 @@ class World:
             self._claims[name] = await positions.claim(service.runtime.pool, consumer, places)
         return self._claims[name]
 
-    async def _is_quiet(self) -> bool:
-        """Whether all was sent and heard and nothing is due; and nobody said anything while that was looked at."""
-        before = await self._told()
-        return await self._looks_quiet() and before == await self._told()
-
-    async def _told(self) -> list[int]:
-        return [
-            await service.runtime.pool.fetchval("SELECT coalesce(max(id), 0) FROM outbox")
-            for service in self.services.values()
-        ]
-
-    async def _looks_quiet(self) -> bool:
-        now = self.clock.now()
-        for service in self.services.values():
-            pool = service.runtime.pool
-            if await pool.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
-                return False
-            if await pool.fetchval(_DUE, now):
-                return False
-        assert self._reader is not None
-        places = [
-            TopicPartition(topic, partition)
-            for topic in self._reader.subscription()
-            for partition in self._reader.partitions_for_topic(topic) or ()
-        ]
-        ends = {place: end for place, end in (await self._reader.end_offsets(places)).items() if end}
-        for service in self.services.values():
-            rows = await service.runtime.pool.fetch("SELECT topic, partition, next_offset FROM position")
-            done = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-            listened = {self.prefix + topic for topic in service.parts.registry.topics()}
-            if any(done.get(place, 0) < end for place, end in ends.items() if place.topic in listened):
-                return False
-        return True
-
 
 def _place(event: Event) -> tuple[datetime, str, int]:
     return event.time, event.source, event.sequence
@@ -273,29 +271,49 @@ async def world(
     """The services with a published catalogue. ``kafka``: over the broker, or carried by hand."""
     catalog, clock = load_catalog(), FakeClock()
     served = {
-        desk: ",".join(name for name in catalog.departments if desk_of(catalog, name) == desk) for desk in APPROVALS
+        name: [one for one in catalog.departments if _deployment(catalog, one, pair) == name]
+        for pair in (APPROVALS, CERTIFICATES)
+        for name in pair
     }
     async with AsyncExitStack() as stack:
         services: dict[str, Wired] = {}
         vault = VaultOf(folder)
+        around = await stack.enter_async_context(edge())
+        more: dict[str, dict[str, Any]] = {
+            "intake": {"userinfo": f"{around.address}/userinfo"},
+            **{name: {"certificates_issuers": served[name], "registers": served[name]} for name in CERTIFICATES},
+        }
+        more["certificates"]["pull"] = {PULLED: f"{around.address}/{PULLED}"}
         for name in names:
             kind = name.split("-")[0]
             dsn = await make(f"tongban_{kind}")
-            own = served.get(name, "").split(",") if kind == "approvals" else catalog.departments
-            keyring = vault.keyring(kind, own)
+            own = served.get(name, [])
+            keyring = vault.keyring(kind, own or catalog.departments)
             services[name] = await stack.enter_async_context(
-                wired(kind, dsn, engines.kafka, folder, clock, served.get(name) or "none", prefix, keyring)
+                wired(
+                    kind,
+                    dsn,
+                    engines.kafka,
+                    folder,
+                    clock,
+                    ",".join(own) or "none",
+                    prefix,
+                    keyring,
+                    **more.get(name, {}),
+                )
             )
             if kind == "intake":
                 vault.app = services[name].parts.app
-        found = World(clock, catalog, services, tokens.prepare(folder), engines.kafka if kafka else None, prefix)
+        found = World(
+            clock, catalog, services, tokens.prepare(folder), engines.kafka if kafka else None, prefix, around
+        )
         for name, service in services.items():
             transport = httpx.ASGITransport(app=service.parts.app)
             client = httpx.AsyncClient(transport=transport, base_url=f"http://{name}")
             found._clients[name] = await stack.enter_async_context(client)
         await _publish_catalogue(found)
         if kafka:
-            await stack.enter_async_context(_running(found))
+            found._running = await stack.enter_async_context(running(services, engines.kafka, prefix))
         yield found
 
 
@@ -312,13 +330,23 @@ async def _publish_catalogue(found: World) -> None:
             supervisor=one.supervisor,
         )
         await found.publish(data, f"department:{one.id}")
+    for resource in found.catalog.resources.values():
+        published = ResourcePublished(
+            resource=resource.id, provider=resource.provider, definition=dict(resource.definition)
+        )
+        await found.publish(published, f"resource:{resource.id}")
     for item in found.catalog.items.values():
         await found.offer(item)
 
 
 def desk_of(catalog: Catalog, department: str) -> str:
-    """The deployment that serves a department: one for each of the two regions."""
-    return "approvals-98" if (catalog.departments[department].region or "").startswith("98") else "approvals-99"
+    """The deployment of approvals that serves a department: one for each of the two regions."""
+    return _deployment(catalog, department, APPROVALS)
+
+
+def _deployment(catalog: Catalog, department: str, pair: Sequence[str]) -> str:
+    """Of two deployments the second serves region 98, the first everything else."""
+    return pair[(catalog.departments[department].region or "").startswith("98")]
 
 
 def morning(day: str) -> datetime:
@@ -329,43 +357,3 @@ def morning(day: str) -> datetime:
 def end_of(day: str) -> datetime:
     """24:00 in China of a day, UTC."""
     return datetime.fromisoformat(f"{day}T16:00:00+00:00")
-
-
-@asynccontextmanager
-async def _running(found: World) -> AsyncIterator[None]:
-    components: list[Component] = []
-    for service in found.services.values():
-        runtime, settings = service.runtime, service.runtime.settings
-        assert runtime.processor is not None
-        components += [
-            Relay(settings.database.get_secret_value(), settings.kafka, found.prefix, Heartbeat("relay")),
-            Consumer(
-                name=settings.instance,
-                replica="0",
-                bootstrap=settings.kafka,
-                topic_prefix=found.prefix,
-                pool=runtime.pool,
-                processor=runtime.processor,
-                heartbeat=Heartbeat("consumer"),
-                stall_limit=60,
-            ),
-        ]
-        components += [make(Heartbeat(name)) for name, make in service.parts.workers.items() if name != "sender"]
-    reader = AIOKafkaConsumer(bootstrap_servers=found.kafka, enable_auto_commit=False)
-    await reader.start()
-    reader.subscribe(
-        sorted({found.prefix + topic for one in found.services.values() for topic in one.parts.registry.topics()})
-    )
-    await reader.getmany(timeout_ms=0)
-    found._reader = reader
-    tasks = [asyncio.create_task(component.run()) for component in components]
-    try:
-        yield
-    finally:
-        for component in components:
-            component.stop()
-        await asyncio.wait(tasks, timeout=20)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await reader.stop()
