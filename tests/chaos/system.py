@@ -139,7 +139,7 @@ def _run(module: Sequence[str], environment: Mapping[str, str], fine: Sequence[i
     return done.stdout
 
 
-async def _answers(client: httpx.AsyncClient, url: str, seconds: float = 60.0) -> None:
+async def _answers(client: httpx.AsyncClient, url: str, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
