@@ -1,6 +1,7 @@
 """Finds canaries in bytes of any kind: logs, segments, database pages, files, also inside deflated streams."""
 
 import email
+import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,9 +39,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Scanner:
-    """Looks for stems. ``bytes_read`` counts everything that was looked at, deflated streams as they are inside."""
+    """Looks for stems. ``bytes_read`` counts everything that was looked at, deflated streams as they are inside.
+
+    ``clean`` holds the digests of pieces of files in which nothing was found, so that the same piece is not searched again.
+    """
 
     needles: Mapping[bytes, str] = field(default_factory=lambda: _all_needles())
+    clean: set[bytes] = field(default_factory=set)
     bytes_read: int = 0
     streams: int = 0
 
@@ -59,8 +64,12 @@ class Scanner:
             with path.open("rb") as opened:
                 base, before = 0, b""
                 while piece := opened.read(_PIECE):
-                    for one in self.content(place, before + piece, base - len(before)):
-                        found[one.place, one.offset, one.encoding] = one
+                    whole = (before + piece).rstrip(b"\0")
+                    digest = hashlib.sha256(whole).digest()
+                    here = [] if digest in self.clean else self.content(place, whole, base - len(before))
+                    found |= {(one.place, one.offset, one.encoding): one for one in here}
+                    if not here:
+                        self.clean.add(digest)
                     base += len(piece)
                     before = (before + piece)[-_OVERLAP:]
         except FileNotFoundError:
