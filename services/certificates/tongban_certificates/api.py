@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from tongban_catalog.shelf import Shelf
-from tongban_runtime.auth import Caller, citizen, public, signed_in
+from tongban_runtime.auth import Caller, note_refusal, public, signed_in
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
-from tongban_runtime.keys import Keyring, KeysRefusedError, keys_for
+from tongban_runtime.keys import Attempt, Keyring, KeysRefusedError, keys_for
 from tongban_runtime.problems import Problem
 from tongban_runtime.service import new_app
 
@@ -153,9 +153,11 @@ async def certificate(request: Request, number: str, caller: Annotated[Caller, D
     desk = _desk(request)
     async with desk.pool.acquire() as connection:
         row = await _find(connection, number)
-        if row is None or not _may_see(caller, row):
-            raise _unknown()
-        title, issuer = await _names(connection, desk.shelf, row)
+        names = None if row is None or not _may_see(caller, row) else await _names(connection, desk.shelf, row)
+    if row is None or names is None:
+        await _turn_away(request, caller, row)
+        raise _unknown()
+    title, issuer = names
     return Certificate(
         number=row.number,
         application=str(row.application),
@@ -173,16 +175,19 @@ async def certificate(request: Request, number: str, caller: Annotated[Caller, D
 
 
 @router.get("/v1/certificates/{number}/pdf", tags=["certificates"], response_class=Response)
-async def pdf(request: Request, number: str, caller: Annotated[Caller, Depends(citizen)]) -> Response:
-    """The signed PDF, for its holder; each download is on record.
+async def pdf(request: Request, number: str, caller: Annotated[Caller, Depends(signed_in)]) -> Response:
+    """The signed PDF, for its holder; each download is on record, and whoever else asks for it.
 
-    409 when the certificate was revoked: it is no longer shown. 410 when the case was erased.
+    403 for officers. 409 when the certificate was revoked: it is no longer shown. 410 when the case was erased.
     """
     desk = _desk(request)
     async with desk.pool.acquire() as connection:
         row = await _find(connection, number)
         sealed = None if row is None or row.applicant != caller.id else await store.file_of(connection, row.number)
-    if row is None or row.applicant != caller.id or row.issued_at is None:
+    if row is None or row.applicant != caller.id or caller.role != "citizen":
+        await _turn_away(request, caller, row)
+        raise _unknown() if caller.role == "citizen" else _holders_alone()
+    if row.issued_at is None:
         raise _unknown()
     if row.state == "revoked":
         raise Problem(
@@ -283,6 +288,31 @@ def _may_see(caller: Caller, row: CertificateRow) -> bool:
     if caller.role == "citizen":
         return caller.id == row.applicant
     return caller.role == "officer" and bool(caller.departments & (row.departments | {row.issuer}))
+
+
+async def _turn_away(request: Request, caller: Caller, row: CertificateRow | None) -> None:
+    """Puts on record that somebody asked for another person's certificate. Raises `VaultUnavailableError`."""
+    if row is None:
+        note_refusal(request, _unknown())
+        return
+    stranger = caller.role == "officer" and not caller.departments & (row.departments | {row.issuer})
+    attempt = Attempt(
+        row.application,
+        "deliver",
+        "not-your-case" if stranger else "not-the-applicant",
+        department=min(caller.departments, default=None),
+        officer=None if caller.role == "citizen" else caller.id,
+    )
+    await _desk(request).keyring.turned_away([attempt])
+
+
+def _holders_alone() -> Problem:
+    return Problem(
+        403,
+        "not-permitted",
+        "证照文件只能由持有人本人下载。",
+        "The file of a certificate is for its holder alone.",
+    )
 
 
 async def _find(tx: Tx, number: str) -> CertificateRow | None:

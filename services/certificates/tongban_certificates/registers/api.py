@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from starlette.responses import Response
 from tongban_catalog.resource import Resource
-from tongban_runtime.auth import Caller, officer, service
+from tongban_runtime.auth import Caller, note_refusal, officer, service
 from tongban_runtime.problems import Problem
 
 from tongban_certificates import pages
@@ -86,7 +86,7 @@ async def hear(request: Request, resource: str, caller: Service) -> NewsTaken:
     older ``time`` never overwrites a newer one.
     """
     desk = _desk(request)
-    known = await _resource(desk, resource, caller)
+    known = await _resource(request, resource, caller)
     body = await body_of(request, MAX_NEWS_BYTES, _too_large("1 MiB"))
     try:
         heard = await desk.hear(known, read_news(request.headers.get("content-type", ""), body))
@@ -103,7 +103,7 @@ async def hear(request: Request, resource: str, caller: Service) -> NewsTaken:
 async def bring_in(request: Request, resource: str, caller: Officer) -> ImportReport:
     """A table (multipart field ``file``): CSV in UTF-8 or GB 18030, or an Excel workbook. Good rows go in, bad ones are told."""
     desk = _desk(request)
-    known = await _resource(desk, resource, caller)
+    known = await _resource(request, resource, caller)
     _require_own_page(request)
     report = await _bring_in(request, desk, known, caller)
     return ImportReport(
@@ -121,13 +121,13 @@ async def bring_in(request: Request, resource: str, caller: Officer) -> ImportRe
 @router.get("/registers/{resource}", response_class=HTMLResponse, include_in_schema=False)
 async def import_page(request: Request, resource: str, caller: Officer) -> Response:
     """The page where an officer of the provider hands in a table."""
-    return _page(await _resource(_desk(request), resource, caller))
+    return _page(await _resource(request, resource, caller))
 
 
 @router.post("/registers/{resource}", response_class=HTMLResponse, include_in_schema=False)
 async def import_from_page(request: Request, resource: str, caller: Officer) -> Response:
     desk = _desk(request)
-    known = await _resource(desk, resource, caller)
+    known = await _resource(request, resource, caller)
     _require_own_page(request)
     try:
         report = await _bring_in(request, desk, known, caller)
@@ -141,16 +141,18 @@ def _desk(request: Request) -> RegisterDesk:
     return desk
 
 
-async def _resource(desk: RegisterDesk, resource: str, caller: Caller) -> Resource:
+async def _resource(request: Request, resource: str, caller: Caller) -> Resource:
     try:
-        return await desk.resource(resource, caller.departments)
+        return await _desk(request).resource(resource, caller.departments)
     except NotHereError:
-        raise Problem(
+        problem = Problem(
             404,
             "no-such-register",
             "这里没有这个信息资源，或它不属于您的部门。",
             "There is no such register here, or it is not your department's.",
-        ) from None
+        )
+        note_refusal(request, problem, departments=sorted(caller.departments))
+        raise problem from None
 
 
 async def _bring_in(request: Request, desk: RegisterDesk, resource: Resource, caller: Caller) -> Report:
