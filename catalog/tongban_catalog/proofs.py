@@ -26,6 +26,8 @@ from tongban_schemas.events.evidence import (
     Grade,
 )
 
+from tongban_catalog.item import Item
+
 ProofState = Literal[
     "waiting", "retrying", "provided", "not-recorded", "refused", "objected", "failed", "substituted", "uploaded"
 ]
@@ -154,6 +156,21 @@ def proofs(facts: Iterable[Fact]) -> dict[str, Proof]:
         if changed is not None:
             newest[material] = changed
     return {name: newest[name] for name in sorted(newest)}
+
+
+def undecided(known: Mapping[str, Proof], item: Item) -> frozenset[str]:
+    """The materials whose source is chosen, or that are spared, by an answer which comes with a proof on its way."""
+    awaited = {
+        name
+        for one in item.sources
+        if (proof := known.get(one.material)) is not None and proof.pending and proof.resource == one.resource
+        for name in one.supplies
+    }
+    return frozenset(
+        one.material
+        for one in item.sources
+        if one.material not in known and one.when is not None and not awaited.isdisjoint(one.when.fields)
+    )
 
 
 @dataclass(frozen=True, slots=True)

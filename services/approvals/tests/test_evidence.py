@@ -11,6 +11,7 @@ from tongban_schemas.envelope import Event
 
 from .fetched import (
     INTAKE,
+    RESOURCE,
     checked,
     corrected_at_source,
     disputed,
@@ -128,6 +129,23 @@ def test_a_material_that_nobody_asks_for_any_more_is_not_missing() -> None:
     spared = item([step("AA")], substitutions=[rule])
     facts = [*applied(CASE, spared, {"company_name": "x"}), ASKED, FAILED]
     assert History.of(facts, spared).evidence_gap(spared, spared.step("AA")) is None
+
+
+def test_a_proof_is_waited_for_as_soon_as_one_on_its_way_decides_of_it() -> None:
+    basis = ["online-10"]
+    source = {"resource": RESOURCE, "fields": ["kind"], "basis": basis}
+    chain = item(
+        [step("BB", "heritage", inputs=["deed"])],
+        sources=[
+            {**source, "material": "map", "supplies": {"plan": "kind"}},
+            {**source, "material": "deed", "when": {"required": ["plan"], "properties": {"plan": {"const": "x"}}}},
+        ],
+    )
+    asked = requested(CASE, item=chain)
+    facts = [*applied(CASE, chain, {"company_name": "x"}), asked]
+    waiting = ("evidence-outstanding", ["deed"])
+    assert History.of(facts, chain).evidence_gap(chain, chain.steps[0]) == waiting
+    assert History.of([*facts, provided(asked)], chain).evidence_gap(chain, chain.steps[0]) is None
 
 
 def test_the_step_opens_and_its_rule_waits_both_ways() -> None:

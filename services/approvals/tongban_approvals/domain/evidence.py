@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tongban_catalog.item import Item, asked_materials
 from tongban_catalog.parts import Step
-from tongban_catalog.proofs import Proof, proofs
+from tongban_catalog.proofs import Proof, proofs, undecided
 from tongban_catalog.standing import speaks_by_right
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import (
@@ -74,9 +74,21 @@ def seen_proofs(known: Mapping[str, Proof], item: Item, step: Step) -> list[Proo
     return [known[name] for name in seen_materials(item, step) if name in known]
 
 
-def outstanding(known: Mapping[str, Proof], item: Item, step: Step) -> list[str]:
-    """The materials of the step for which a source has still to answer."""
-    return [one.material for one in seen_proofs(known, item, step) if one.pending] if known else []
+def outstanding(
+    known: Mapping[str, Proof], item: Item, step: Step, brought: AbstractSet[str] = frozenset()
+) -> list[str]:
+    """The materials of the step for which a source has still to answer.
+
+    Also one, unless it was ``brought``, of which another proof on its way will tell whether, and of whom, it is asked.
+    """
+    if not known:
+        return []
+    open_still = undecided(known, item) - brought
+    return [
+        name
+        for name in seen_materials(item, step)
+        if name in open_still or ((proof := known.get(name)) is not None and proof.pending)
+    ]
 
 
 def gap(
@@ -88,7 +100,7 @@ def gap(
     """
     if not known:
         return None
-    if waiting := outstanding(known, item, step):
+    if waiting := outstanding(known, item, step, brought):
         return "evidence-outstanding", waiting
     seen = seen_proofs(known, item, step)
     if unchecked := [one.material for one in seen if one.state == "uploaded" and not one.usable]:

@@ -144,7 +144,8 @@ def _decide(board: _Board, subject: str) -> list[Move]:
             continue
         if step.id in board.unanswered | board.asked or history.pending_opinions(step.id):
             continue
-        if history.open_procedures(step.id) or outstanding(history.proofs, board.item, step):
+        brought = history.brought | history.outstanding
+        if history.open_procedures(step.id) or outstanding(history.proofs, board.item, step, brought):
             continue
         verdict = step.verdict(history.answers)
         if verdict == "officer":

@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from tongban_catalog.item import Item, Material, all_granted, asked_materials
-from tongban_catalog.proofs import Proof, proofs
+from tongban_catalog.proofs import Proof, proofs, undecided
 from tongban_catalog.standing import Standing, in_order, standing
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import applications, evidence
@@ -194,26 +194,11 @@ class History:
         nor is one of which a proof on its way will tell whether it is asked for.
         """
         covered = {name for name, proof in self.proofs.items() if proof.pending or proof.usable or proof.uploaded}
-        covered |= self.undecided(item)
+        covered |= undecided(self.proofs, item)
         return tuple(
             one
             for one in asked_materials(item, self.answers.plain)
             if one.id not in self.materials and one.id not in covered
-        )
-
-    def undecided(self, item: Item) -> frozenset[str]:
-        """The materials whose source is chosen, or that are spared, by an answer which comes with a proof on its way."""
-        known = self.proofs
-        awaited = {
-            name
-            for one in item.sources
-            if (proof := known.get(one.material)) is not None and proof.pending and proof.resource == one.resource
-            for name in one.supplies
-        }
-        return frozenset(
-            one.material
-            for one in item.sources
-            if one.material not in known and one.when is not None and not awaited.isdisjoint(one.when.fields)
         )
 
     def asked(self, request: UUID) -> Asking | None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item, Material, asked_materials
+from tongban_catalog.proofs import undecided
 from tongban_schemas.events.applications import NoticeRule
 
 from tongban_intake.domain.filing import MATERIAL
@@ -169,7 +170,7 @@ def not_to_be_asked(history: History, item: Item, asked: Asked) -> list[FieldErr
         name
         for name, proof in known.items()
         if proof.pending or (proof.state in ("provided", "substituted") and not proof.withdrawn)
-    } | history.undecided(item)
+    } | undecided(known, item)
     given = answered(item, history.answers.plain, known).fetched.keys()
     errors = []
     for name in asked.materials:
