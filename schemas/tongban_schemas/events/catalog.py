@@ -1,4 +1,4 @@
-"""What the catalogue's publisher says: service items, departments, calendars, information resources. This topic is compacted by key."""
+"""What the catalogue's publisher says: service items, departments, calendars, resources. This topic is compacted by key."""
 
 from typing import Annotated, ClassVar
 

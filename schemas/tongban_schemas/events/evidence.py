@@ -29,7 +29,9 @@ Grade = Literal["A", "B", "C", "D"]
 applicant uploaded it, and a clerk has to see the original first; D: made by the applicant, who promises that it is true."""
 Stage = Literal["answer", "negotiation", "mediation"]
 """Who is speaking: the source at first, the source again after an objection, or the authority above both."""
-RefusalGround = Literal["forbidden-by-law", "purpose-not-covered", "not-held", "under-investigation", "request-incomplete"]
+RefusalGround = Literal[
+    "forbidden-by-law", "purpose-not-covered", "not-held", "under-investigation", "request-incomplete"
+]
 FailureReason = Literal["source-unreachable", "source-error", "expired", "no-holder"]
 Cause = Literal["dispute", "source"]
 
