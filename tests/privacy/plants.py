@@ -63,7 +63,7 @@ async def planted(stack: Stack, http: httpx.AsyncClient, collector: str) -> Asyn
     try:
         yield
     finally:
-        await process.communicate()
+        await process.communicate(b"")
 
 
 async def _plant_rows(stack: Stack) -> None:
