@@ -55,7 +55,7 @@ class Service:
         duties: Sequence[str] = (),
         **more: str,
     ) -> str:
-        claims = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
+        claims: dict[str, Any] = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
         claims |= {"departments": list(departments), "duties": list(duties)} | more
         return jwt.encode({"alg": "Ed25519"}, claims, self.signing_key, algorithms=["Ed25519"])
 

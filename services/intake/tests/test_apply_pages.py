@@ -1,6 +1,7 @@
 """Applying as pages, without scripts: agree, see what came, answer what is left, check, submit; and what goes wrong."""
 
 import re
+from collections.abc import Mapping
 from uuid import UUID, uuid4
 
 import httpx
@@ -18,7 +19,7 @@ __all__ = ["desk", "shared_desk", "sign_in"]
 ASKED = {f"answer.{name}": value for name, value in OWN.items()}
 
 
-async def post(desk: Desk, path: str, data: dict[str, object] | None = None, files: object = None) -> httpx.Response:
+async def post(desk: Desk, path: str, data: Mapping[str, object] | None = None, files: object = None) -> httpx.Response:
     async with desk.client() as client:
         token = client.headers["Authorization"].removeprefix("Bearer ")
         claims = {"sub": str(desk.person), "name": "示例家长", "id_number": ID_NUMBER}

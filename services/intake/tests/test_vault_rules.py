@@ -220,7 +220,8 @@ def test_the_lead_extends_the_joint_limit_and_sees_nothing_by_it() -> None:
 
 
 def test_an_opinion_sees_what_the_step_sees() -> None:
-    fields, more = ["contact_name", opinion_field("HZ", "industry-opinion")], {"officer": OFFICER}
+    fields = ["contact_name", opinion_field("HZ", "industry-opinion")]
+    more: dict[str, Any] = {"officer": OFFICER}
     assert asked("approvals", "opinion", fields, "ecology", PROJECT_CASE, step="HZ", **more) is None
     assert asked("approvals", "opinion", fields, "ecology", PROJECT_CASE, step="BA", **more) == "not-your-step"
     assert asked("approvals", "opinion", fields, "education", PROJECT_CASE, step="HZ", **more) == "not-your-case"

@@ -14,6 +14,7 @@ import pytest
 from aiokafka import TopicPartition
 from joserfc.jwk import KeySet, OKPKey
 from tongban_intake.folding import FencedError, Folding, GapError
+from tongban_intake.settings import Settings
 from tongban_intake.store import generations, view
 from tongban_intake.view import FAUST_SETTINGS, LogTruncatedError, ViewWorker, Waiting
 from tongban_runtime.outbox import MAX_BODY_BYTES
@@ -61,13 +62,14 @@ async def started_process(runtime: Runtime, folder: Path) -> asyncio.subprocess.
     keys = folder / "jwks.json"
     keys.write_text(json.dumps(KeySet([OKPKey.generate_key("Ed25519")]).as_dict()))
     settings = runtime.settings
+    assert isinstance(settings, Settings)
     environment = {
         "PATH": os.environ["PATH"],
         "TONGBAN_INSTANCE": "intake-view",
         "TONGBAN_KAFKA": settings.kafka,
         "TONGBAN_DATABASE": settings.database.get_secret_value(),
         "TONGBAN_TOPIC_PREFIX": settings.topic_prefix,
-        "TONGBAN_VAULT_DIR": str(runtime.settings.vault_dir),
+        "TONGBAN_VAULT_DIR": str(settings.vault_dir),
         "TONGBAN_TOKEN_ISSUER": "http://issuer.example",
         "TONGBAN_TOKEN_JWKS": keys.as_uri(),
     }
