@@ -82,13 +82,19 @@ class Running:
         ]
 
     async def _looks_quiet(self, now: datetime) -> bool:
-        for name, service in self._up().items():
-            pool = service.runtime.pool
-            if await pool.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
+        """In this order: what was said is sent, what was sent is heard, and what was heard leaves nothing to do."""
+        for service in self._up().values():
+            if await service.runtime.pool.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
                 return False
+        if not await self._all_heard():
+            return False
+        for name, service in self._up().items():
             for due in (DUE, *(_SHARING_DUE if name.startswith("certificates") else ())):
-                if await pool.fetchval(due, now):
+                if await service.runtime.pool.fetchval(due, now):
                     return False
+        return True
+
+    async def _all_heard(self) -> bool:
         places = [
             TopicPartition(topic, partition)
             for topic in self.reader.subscription()

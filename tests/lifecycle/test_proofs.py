@@ -128,7 +128,7 @@ async def test_a_ministry_that_is_down_is_asked_again_until_it_answers(life: Wor
     assert found["household-register"]["state"] == "retrying"
     assert [one.final for one in await life.said(case, EvidenceFailed)] == [False]
     waiting = await life.act(case, "JH", "grant", life.officer("street-office-99"), refused=409)
-    assert waiting["materials"] == ["household-register"]
+    assert waiting["materials"] == ["no-guardian-proof", "household-register"]
     for name in ("JZ", "FW", "JY"):
         await life.act(case, name, "grant", life.officer(STEPS[name]))
     life.edge.down = False
@@ -220,6 +220,7 @@ async def test_a_discarded_draft_leaves_nothing_that_opens_and_late_answers_do_n
     assert given
     discarded = await life.call("intake", "DELETE", f"/v1/drafts/{case}", who.parent)
     assert discarded.status_code == 204
+    await life.settle()
     life.edge.down = False
     life.clock.advance(timedelta(minutes=10))
     await life.settle()
