@@ -11,6 +11,8 @@ from tongban_local.stack import Stack
 from tests.chaos.__main__ import SHORT, campaign, probe
 from tests.chaos.sabotage import SABOTAGES
 
+pytestmark = pytest.mark.alone
+
 SEED = 20260302
 
 

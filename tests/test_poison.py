@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from tongban_runtime import facts
 from tongban_runtime.batch import Processor
@@ -19,6 +20,8 @@ from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event, encode_body, encode_headers, event_id
 from tongban_schemas.events.applications import ApplicationAccepted
 from tongban_schemas.types import ItemRef
+
+pytestmark = pytest.mark.alone
 
 _RATE = 200
 _WINDOW_SECONDS = 3.0
