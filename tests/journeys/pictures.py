@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from tongban_catalog.load import load_catalog
+from tongban_local.demo.enrolment import ITEM as ENROLMENT
 from tongban_local.demo.story import ITEM
 from tongban_local.people import Applicant, Officer, http_client, sign_in_officers
 from tongban_local.stack import PROJECT, Stack
@@ -36,6 +37,22 @@ async def status_page(stack: Stack, picture: Path) -> None:
         await page.picture(picture, height=await page.place_of("#timeline"))
 
 
+async def fetched_pages(stack: Stack, proofs: Path, ledger: Path) -> None:
+    """The demonstration's enrolment: the proofs that came from registers, and who used the family's data."""
+    code = load_catalog().item(ENROLMENT).code
+    async with http_client() as http:
+        applicant = await Applicant.sign_in(stack, http)
+        answer = await http.get(f"{stack.url('intake')}/v1/ledger", headers=applicant.headers)
+        case = next(line["case"]["case"] for line in answer.json()["lines"] if line["case"]["item"] == code)
+    async with open_page() as page:
+        await page.size(WIDTH, 900)
+        await page.open(f"{stack.url('intake')}/applications/{case}/proofs")
+        await page.click("button[value=applicant]")
+        await page.picture(proofs, height=1000)
+        await page.open(f"{stack.url('intake')}/applications/{case}/ledger")
+        await page.picture(ledger, height=1000)
+
+
 async def _grant(officer: Officer, application: UUID) -> None:
     for task in await officer.tasks_of(application, "open"):
         if task["step"] not in _UNDECIDED:
@@ -59,6 +76,7 @@ def main(name: str = "main") -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     stack = Stack(name)
     asyncio.run(status_page(stack, IMAGES / "status-page.png"))
+    asyncio.run(fetched_pages(stack, IMAGES / "proofs.png", IMAGES / "ledger.png"))
     certificate(stack, IMAGES / "certificate.png")
 
 

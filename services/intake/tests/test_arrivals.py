@@ -13,6 +13,7 @@ from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Arrival, effects
+from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationReceived
 
@@ -36,7 +37,7 @@ def history(catalog: Catalog, clock: FakeClock) -> list[Event]:
             language="zh",
             answers=(officers if number % 2 else rule).form.example(),
             materials={},
-            seal=lambda _, texts: dict.fromkeys(texts, "s1.AA"),
+            seal=case_keys(case).seal_all,
             time=start + timedelta(days=2 * number),
             traceparent=None,
         )

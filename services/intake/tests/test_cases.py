@@ -10,6 +10,8 @@ import pytest
 from tongban_catalog.clock import china_day
 from tongban_runtime.outcome import Done
 from tongban_schemas.envelope import Event, EventData, event_id
+from tongban_schemas.events import access
+from tongban_schemas.events.access import AccessRefused
 from tongban_schemas.events.applications import (
     ApplicationAccepted,
     ApplicationCorrected,
@@ -163,7 +165,12 @@ async def test_a_case_of_someone_else_is_not_there(
             assert (others.status_code, nothing.status_code) == (404, 404)
             assert others.json() == nothing.json()
             assert (await officer.post(f"/v1/applications/{case}/{path}", json=content)).status_code == 403
-    assert len(await service.outbox(case)) == 2
+    facts = await service.outbox(case)
+    assert [fact.type for fact in facts if fact.topic != access.TOPIC] == [
+        ApplicationSubmitted.TYPE,
+        ApplicationAccepted.TYPE,
+    ]
+    assert [fact.type for fact in facts if fact.topic == access.TOPIC] == [AccessRefused.TYPE]
 
 
 async def test_a_correction_says_what_was_asked_for_and_seals_what_is_personal(

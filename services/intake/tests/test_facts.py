@@ -86,7 +86,7 @@ def test_both_ways_of_reading_give_the_same_fact(event_type: str, name: str, doc
 
 UNUSUAL = {
     "a time without microseconds": ("ce_time", b"2026-01-31T08:00:00Z"),
-    "an upper-case id": ("ce_id", b"0199F0C0-0000-7000-8000-00000000ABCD"),
+    "an upper-case id": ("ce_id", EXAMPLES[0][2]["id"].upper().encode()),
     "no trace": ("ce_traceparent", None),
     "a broken trace": ("ce_traceparent", b"01-zz"),
     "an unknown header": ("ce_newthing", b"1"),
