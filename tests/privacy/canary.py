@@ -345,7 +345,7 @@ async def _seen(town: Town, case: Case) -> dict[str, str]:
         shown["proofs"] = str(values)
     page = await town.http.get(
         f"{town.stack.url('intake')}/applications/{case.id}",
-        cookies={SESSION_COOKIE: who.headers["Authorization"].removeprefix("Bearer ")},
+        headers={"Cookie": f"{SESSION_COOKIE}={who.headers['Authorization'].removeprefix('Bearer ')}"},
     )
     shown["page"] = f"{page.status_code} {sorted({one.kind for one in canaries.read(page.text)})}"
     shown["text"] = page.text
