@@ -59,7 +59,7 @@ chaos: setup ## 故障演练 Cases at load while everything is killed; nothing l
 	@$(BIN)/python -m tests.chaos
 
 canary: setup ## 隐私演练 Canary names in 500 cases: found nowhere but where they belong, and gone when erased
-	@$(BIN)/python -m tests.privacy.canary
+	@$(BIN)/python -m pytest -q -s tests/privacy/campaign.py
 
 lives: setup ## 全部次序 Two thousand lives of a case, in every order of requests, against a model
 	@TONGBAN_LIVES=2000 $(BIN)/python -m pytest -q tests/lifecycle/test_machine.py

@@ -35,7 +35,7 @@ from tongban_schemas.types import CHINA
 from tests.lifecycle.sample import item, limit, step
 from tests.lifecycle.world import Person, World, morning, world
 
-RUNS = int(os.environ.get("TONGBAN_LIVES", "400"))
+RUNS = int(os.environ.get("TONGBAN_LIVES", "200"))
 """How many lives; `make lives` takes two thousand."""
 _START = date(2026, 3, 2)
 _DEPARTMENTS = {"LAND": "natural-resources", "ECO": "ecology", "BUILD": "housing"}

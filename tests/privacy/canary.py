@@ -5,7 +5,6 @@ person it is about. And after an erasure nobody opens what was sealed, whoever h
 and the signatures of the erased cases hold, their status is still shown, and nobody else's case is touched.
 """
 
-import argparse
 import asyncio
 import base64
 import os
@@ -38,7 +37,7 @@ from tests.chaos.checker import Logged
 from tests.chaos.collect import read_log
 from tests.privacy import canaries, insider, places, plants
 from tests.privacy.canaries import Canary
-from tests.privacy.places import Collector, Search, collecting
+from tests.privacy.places import Collector, Search
 from tests.privacy.scanning import Scanner
 from tests.privacy.work import CAME_TO_NOTHING, Case, Town, fill_registers, introduce, work
 
@@ -404,22 +403,3 @@ def _acts(value: object) -> Iterator[Act]:
         else:
             for inner in value.values():
                 yield from _acts(inner)
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - a command line talks to its user
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.privacy.canary")
-    parser.add_argument("--cases", type=int, default=500)
-    parser.add_argument("--erasures", type=int, default=20)
-    arguments = parser.parse_args()
-    with collecting() as collector, lifecycle.temporary_stack("canary", announce=_say) as stack:
-        report = asyncio.run(run(stack, collector, arguments.cases, arguments.erasures, _say))
-    _say(str(report))
-    sys.exit(1 if report.failures else 0)
-
-
-if __name__ == "__main__":
-    main()

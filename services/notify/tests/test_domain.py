@@ -100,7 +100,7 @@ def test_what_became_of_a_drafts_proofs_is_not_told_again() -> None:
     assert of_proofs(request, fact(CASE, "/certificates/housing", 60, answered(), -5)) == []
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.lists(st.sampled_from(HISTORY), max_size=24), st.randoms(use_true_random=False))
 def test_order_and_repetition_change_nothing(facts: list[Event], rng: random.Random) -> None:
     again = [*facts, *rng.choices(facts, k=len(facts))] if facts else []
@@ -109,7 +109,7 @@ def test_order_and_repetition_change_nothing(facts: list[Event], rng: random.Ran
     assert recipient(again) == recipient(facts)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.permutations(HISTORY), st.integers(0, len(HISTORY)))
 def test_more_facts_never_owe_less(facts: list[Event], known: int) -> None:
     assert set(owed(facts[:known])) <= set(owed(facts))
