@@ -22,7 +22,7 @@ from tongban_local.progress import silent
 from bench.figures import Figure
 from bench.pipeline import TRACE_RATIO, Applicant, automatic_item, issued_so_far, settle, warm_up
 
-TURNS = 3
+TURNS = 2
 CASES = 150
 BAR = 0.8
 
