@@ -4,11 +4,13 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import httpx
 from tongban_catalog.item import Item, split_personal
+from tongban_catalog.load import load_catalog
 from tongban_local import programs
 
 from tests.chaos.system import System
@@ -58,12 +60,23 @@ async def _file(
     response.raise_for_status()
     case = response.json()["application"]
     submitted.cases[case] = (item.code, split_personal(item, answers)[0])
-    if item.sources and number % 2:
+    if number % 2 and _answered_by_rule(item):
         await _insist(client, f"/v1/proofs/{case}", {}, submitted, {})
     if number % 37 == 11:
         withdrawal = await _insist(client, f"/v1/applications/{case}/withdrawal", {}, submitted, {})
         if withdrawal.is_success:
             submitted.withdrawn.add(case)
+
+
+def _answered_by_rule(item: Item) -> bool:
+    """Whether the item has proofs to fetch, and none of them waits for a person at its source, whom a campaign does not have."""
+    return {_sharing()[source.resource] for source in item.sources} == {"unconditional"}
+
+
+@cache
+def _sharing() -> Mapping[str, str]:
+    """The class of sharing of every resource."""
+    return {name: resource.sharing.kind for name, resource in load_catalog().resources.items()}
 
 
 async def _insist(
