@@ -57,6 +57,7 @@ lint: $(STAMP) ## 检查 Style, types and layers
 
 chaos: setup ## 故障演练 Cases at load while everything is killed; nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
+	@TONGBAN_SABOTAGES=all $(BIN)/python -m pytest -q tests/test_chaos.py -k sabotage
 
 canary: setup ## 隐私演练 Canary names in 500 cases: found nowhere but where they belong, and gone when erased
 	@$(BIN)/python -m pytest -q -s tests/privacy/campaign.py

@@ -1,5 +1,6 @@
 """The fault campaign in its short form, and the proof that its checker can fail."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +15,8 @@ from tests.chaos.sabotage import SABOTAGES
 pytestmark = pytest.mark.alone
 
 SEED = 20260302
+_ALWAYS = ("position_before_effects", "outbox_row_dropped")
+"""The two defects that lose what was promised; `make chaos` commits all of them."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ async def test_a_sound_system_passes_the_checker(stack: Stack) -> None:
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("defect", SABOTAGES)
+@pytest.mark.parametrize("defect", SABOTAGES if os.environ.get("TONGBAN_SABOTAGES") == "all" else _ALWAYS)
 async def test_the_checker_catches_every_sabotage(stack: Stack, defect: str) -> None:
     report = await probe(stack, defect, SEED)
     assert report.violations, f"{defect} went unnoticed: {report}"
