@@ -18,6 +18,8 @@ from tongban_catalog.load import load_catalog, with_keys
 from tongban_catalog.publish import publish
 from tongban_local import lifecycle, programs
 from tongban_local.progress import silent
+from tongban_local.stack import Stack
+from tongban_local.supervise import Program
 
 from bench.figures import Figure
 from bench.pipeline import TRACE_RATIO, Applicant, automatic_item, issued_so_far, settle, warm_up
@@ -30,16 +32,21 @@ BAR = 0.8
 @contextmanager
 def _without_sealing() -> Iterator[None]:
     """Services that are started meanwhile do not seal."""
-    modules, arguments = dict(programs.MODULES), dict(programs.ARGUMENTS)
+    usual = programs.service_programs
+
+    def unsealed(stack: Stack) -> list[Program]:
+        return [replace(one, command=_unsealed(list(one.command))) for one in usual(stack)]
+
+    programs.service_programs = unsealed
     try:
-        for name, package in modules.items():
-            programs.MODULES[name] = "bench.unsealed"
-            programs.ARGUMENTS[name] = (package, *arguments.get(name, ()))
         yield
     finally:
-        programs.MODULES.update(modules)
-        programs.ARGUMENTS.clear()
-        programs.ARGUMENTS.update(arguments)
+        programs.service_programs = usual
+
+
+def _unsealed(command: list[str]) -> list[str]:
+    """``python -m package ...`` by way of `bench.unsealed`."""
+    return [*command[:2], "bench.unsealed", *command[2:]]
 
 
 async def _cases_a_second() -> float:
