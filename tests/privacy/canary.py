@@ -20,11 +20,10 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import asyncpg
-import httpx
 from tongban_catalog.load import Catalog, load_catalog, with_keys
 from tongban_local import lifecycle
 from tongban_local.errors import LocalStackError
-from tongban_local.people import expect
+from tongban_local.people import expect, http_client
 from tongban_local.programs import service_environment
 from tongban_local.progress import silent
 from tongban_local.stack import PROJECT, Stack
@@ -92,7 +91,7 @@ async def run(stack: Stack, collector: Collector, cases: int, erasures: int, say
     await places.leave_nothing_unseen(stack)
     clock.lap("start")
     catalog = with_keys(load_catalog(), stack.acts_public)
-    async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as http:
+    async with http_client(timeout=_PATIENCE) as http:
         town = Town(stack, http, catalog, asyncio.Semaphore(AT_ONCE))
         await fill_registers(town, people)
         done = await work(town, people)
