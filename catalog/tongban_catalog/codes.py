@@ -228,6 +228,12 @@ def citizen_id_is_valid(number: str, today: date) -> bool:
     return True
 
 
+def normalised(number: str) -> str:
+    """A number without spaces and hyphens, full-width signs as plain ones, letters as capitals: to look it up by."""
+    plain = unicodedata.normalize("NFKC", number).upper()
+    return "".join(sign for sign in plain if not sign.isspace() and sign not in "-‐‑‒–—")
+
+
 def citizen_check_character(body: str) -> str:
     """The 18th character for the first 17 digits of a citizen's number: ISO 7064 MOD 11-2."""
     return "10X98765432"[sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(body)) % 11]

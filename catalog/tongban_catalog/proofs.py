@@ -33,6 +33,8 @@ ProofState = Literal[
 ]
 """``waiting``: asked, not answered; ``retrying``: the source does not answer, it is tried again; ``objected``: refused, and the
 refusal is not accepted; ``failed``: for good."""
+PENDING: frozenset[ProofState] = frozenset({"waiting", "retrying", "objected"})
+"""Somebody else has still to answer."""
 _UPLOAD_AFTER: frozenset[ProofState] = frozenset({"not-recorded", "refused", "failed"})
 
 
@@ -98,7 +100,7 @@ class Proof:
     @property
     def pending(self) -> bool:
         """Whether somebody else has still to answer: the case waits for this proof, the applicant has nothing to do."""
-        return self.state in ("waiting", "retrying", "objected")
+        return self.state in PENDING
 
     @property
     def withdrawn(self) -> bool:

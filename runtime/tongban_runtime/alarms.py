@@ -8,8 +8,6 @@ it was computed from (`basis`), so a transaction that computed from old ones and
 Locks, always in this order: subjects (`tongban_runtime.facts.lock`), then alarms. `wake_all` touches no alarm.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +21,7 @@ from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
 from tongban_runtime.facts import Case
 from tongban_runtime.health import Heartbeat
+from tongban_runtime.repeating import Repeating
 from tongban_runtime.telemetry import count
 
 POLL_SECONDS: Final = 0.5
@@ -107,7 +106,7 @@ async def wake_all(tx: Tx) -> None:
     await tx.execute("INSERT INTO alarm_basis DEFAULT VALUES")
 
 
-class AlarmWorker:
+class AlarmWorker(Repeating):
     """Rings the alarms of one database. However many run, one rings at a time: the others look on."""
 
     def __init__(
@@ -119,30 +118,17 @@ class AlarmWorker:
         heartbeat: Heartbeat,
         batch: int = 500,
     ) -> None:
+        super().__init__(heartbeat)
         self._pool = pool
         self._clock = clock
         self._models = models
         self._ring = ring
-        self._heartbeat = heartbeat
         self._batch = batch
         self._one_by_one = 0
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
 
     async def run(self) -> None:
         """Rings what is due, until `stop`. A broken engine is waited for."""
-        while not self._stopping.is_set():
-            self._heartbeat.beat()
-            try:
-                rung = await self.ring_due()
-            except ENGINE_ERRORS as error:
-                logs.warning("alarms.engine-unavailable", error=error)
-                rung = 0
-            if not rung:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), POLL_SECONDS)
+        await self.repeat(self.ring_due, POLL_SECONDS)
 
     async def ring_due(self) -> int:
         """Rings one batch in one transaction; returns how many alarms were taken, 0 when none is due or another rings.

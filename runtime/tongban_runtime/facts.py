@@ -7,6 +7,7 @@ special code. All of it is batched: a batch of events costs four statements, how
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData, decode_data, encode_body, event_id
@@ -81,20 +82,23 @@ async def recall(
     )
     found: dict[str, list[Event]] = {}
     for row in rows:
-        subject = str(row["subject"])
-        found.setdefault(subject, []).append(
-            Event(
-                id=row["event_id"],
-                source=row["source"],
-                subject=subject,
-                time=row["time"],
-                sequence=row["sequence"],
-                correlationid=row["correlation_id"],
-                causationid=row["causation_id"],
-                data=decode_data(models[row["type"]], row["body"]),
-            )
-        )
+        event = event_of(row, models)
+        found.setdefault(event.subject, []).append(event)
     return {subject: tuple(facts) for subject, facts in found.items()}
+
+
+def event_of(row: Any, models: Mapping[str, type[EventData]]) -> Event:
+    """The event of a row of ``fact``, or of ``outbox``; its trace is left out."""
+    return Event(
+        id=row["event_id"],
+        source=row["source"],
+        subject=str(row["subject"]),
+        time=row["time"],
+        sequence=row["sequence"],
+        correlationid=row["correlation_id"],
+        causationid=row["causation_id"],
+        data=decode_data(models[row["type"]], row["body"]),
+    )
 
 
 async def absorb(tx: Tx, events: Sequence[Event], models: Mapping[str, type[EventData]]) -> list[Case]:

@@ -42,10 +42,15 @@ def new_root() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
+def derived(secret: bytes, purpose: bytes) -> bytes:
+    """32 bytes for one purpose: HKDF-SHA256 without salt (RFC 5869), whose second step is a single block at this length."""
+    extracted = hmac.digest(bytes(KEY_BYTES), secret, "sha256")
+    return hmac.digest(extracted, purpose + b"\x01", "sha256")
+
+
 def field_key(root: bytes, field: str) -> bytes:
-    """32 bytes for one field of one application: HKDF-SHA256, whose second step is a single block at this length."""
-    extracted = hmac.digest(bytes(KEY_BYTES), root, "sha256")
-    return hmac.digest(extracted, b"tongban field " + field.encode() + b"\x01", "sha256")
+    """The key of one field of one application."""
+    return derived(root, b"tongban field " + field.encode())
 
 
 class CaseKeys:

@@ -22,13 +22,13 @@ from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog, load_catalog
 from tongban_local import tokens
 from tongban_local.tokens import Role, TokenRequest
-from tongban_runtime import positions
+from tongban_runtime import facts, positions
 from tongban_runtime.batch import Batch
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.records import Record
 from tongban_runtime.relay import headers_of
 from tongban_runtime.testing.clock import FakeClock
-from tongban_schemas.envelope import Event, EventData, decode_data, event_id
+from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished, ResourcePublished
 
@@ -252,16 +252,7 @@ def _place(event: Event) -> tuple[datetime, str, int]:
 
 
 def _event(row: Any) -> Event:
-    return Event(
-        id=row["event_id"],
-        source=row["source"],
-        subject=str(row["subject"]),
-        time=row["time"],
-        sequence=row["sequence"],
-        correlationid=row["correlation_id"],
-        causationid=row["causation_id"],
-        data=decode_data(EVENTS[row["type"]], row["body"]),
-    )
+    return facts.event_of(row, EVENTS)
 
 
 @asynccontextmanager

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 from tongban_catalog.item import Item
+from tongban_runtime import facts
 from tongban_runtime.acts import verify
 from tongban_runtime.testing.keys import case_keys
-from tongban_schemas.envelope import Event, EventData, decode_data
+from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.approvals import (
     ApprovalAnnulled,
@@ -307,16 +308,7 @@ async def test_an_opinion_is_asked_heard_elsewhere_and_answered(deploy: MakeDepl
 
 
 def as_event(row: Any) -> Event:
-    return Event(
-        id=row["event_id"],
-        source=row["source"],
-        subject=str(row["subject"]),
-        time=row["time"],
-        sequence=row["sequence"],
-        correlationid=row["correlation_id"],
-        causationid=row["causation_id"],
-        data=decode_data(EVENTS[row["type"]], row["body"]),
-    )
+    return facts.event_of(row, EVENTS)
 
 
 async def test_an_opinion_of_a_case_that_is_over_needs_no_answer(deploy: MakeDeployment) -> None:

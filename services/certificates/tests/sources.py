@@ -22,7 +22,7 @@ from tongban_certificates.sharing.api import bound
 from tongban_certificates.sharing.context import Sharing
 from tongban_certificates.sharing.corrector import Corrector
 from tongban_certificates.sharing.handlers import SharingHandlers
-from tongban_runtime import problems
+from tongban_runtime import facts, problems
 from tongban_runtime.auth import Caller, Duty, officer
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.registry import Registry
@@ -30,7 +30,7 @@ from tongban_runtime.sealing import misplaced
 from tongban_runtime.service import new_app
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring, case_keys
-from tongban_schemas.envelope import Event, EventData, decode_data, event_id
+from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.catalog import ItemPublished, ResourcePublished
 from tongban_schemas.events.evidence import (
@@ -267,18 +267,7 @@ class World:
         rows = await self.pool.fetch("SELECT * FROM outbox ORDER BY id")
         for row in rows:
             assert not misplaced(row["event_id"], row["body"])
-        found = [
-            Event(
-                row["event_id"],
-                row["source"],
-                str(row["subject"]),
-                row["time"],
-                row["correlation_id"],
-                decode_data(EVENTS[row["type"]], row["body"]),
-                causationid=row["causation_id"],
-            )
-            for row in rows
-        ]
+        found = [facts.event_of(row, EVENTS) for row in rows]
         return [one for one in found if not models or isinstance(one.data, models)]
 
     async def state(self, request: Event) -> str:

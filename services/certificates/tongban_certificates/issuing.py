@@ -13,9 +13,10 @@ from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import alarms, facts, logs, outbox
 from tongban_runtime.clock import Clock
-from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
+from tongban_runtime.database import Pool, Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import Keyring, KeysRefusedError, Refused
+from tongban_runtime.repeating import Repeating
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_runtime.telemetry import format_traceparent, span
 from tongban_schemas.envelope import Event
@@ -34,7 +35,6 @@ from tongban_certificates.store import CertificateRow, Failure, IssuedFile
 REASON: Final = "签发电子证照 Certificate issued"
 
 _IDLE_SECONDS = 0.1
-_ENGINE_PAUSE_SECONDS = 0.5
 _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _FAILURES: Mapping[type[Exception], Failure] = {
@@ -95,7 +95,7 @@ class Press:
         )
 
 
-class IssuingWorker:
+class IssuingWorker(Repeating):
     """Makes due certificates as they come. Several may run at once: each takes cases that no other holds."""
 
     def __init__(
@@ -111,6 +111,7 @@ class IssuingWorker:
         parallel: int,
         heartbeat: Heartbeat,
     ) -> None:
+        super().__init__(heartbeat)
         self._pool = pool
         self._clock = clock
         self._shelf = shelf
@@ -119,29 +120,12 @@ class IssuingWorker:
         self._registers = registers
         self._batch = batch
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="issuing")
-        self._heartbeat = heartbeat
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
 
     async def run(self) -> None:
         try:
-            while not self._stopping.is_set():
-                self._heartbeat.beat()
-                try:
-                    pause = 0.0 if await self.issue_due() else _IDLE_SECONDS
-                except ENGINE_ERRORS:
-                    pause = _ENGINE_PAUSE_SECONDS
-                await self._pause(pause)
+            await self.repeat(self.issue_due, _IDLE_SECONDS)
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def issue_due(self) -> int:
         """Handles one batch of due certificates in one transaction; returns how many were taken.

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +18,7 @@ from tongban_catalog.publish import catalog_events
 from tongban_intake import handlers
 from tongban_intake.api import Intake, make_app
 from tongban_intake.settings import Settings
+from tongban_runtime import facts
 from tongban_runtime.acts import ActSigner
 from tongban_runtime.auth import Authenticator
 from tongban_runtime.clock import Clock, SystemClock
@@ -27,7 +28,7 @@ from tongban_runtime.outcome import Outcome
 from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.service import Runtime, prepare_app
 from tongban_runtime.testing.clock import FakeClock
-from tongban_schemas.envelope import Event, EventData, decode_data
+from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import EVENTS
 
 ISSUER = "http://issuer.example"
@@ -90,20 +91,7 @@ class Service:
         rows = await self.runtime.pool.fetch(
             "SELECT * FROM outbox WHERE subject = $1 ORDER BY id", UUID(str(application))
         )
-        return [
-            Event(
-                id=row["event_id"],
-                source=row["source"],
-                subject=str(row["subject"]),
-                time=row["time"],
-                sequence=row["sequence"],
-                correlationid=row["correlation_id"],
-                causationid=row["causation_id"],
-                traceparent=row["traceparent"],
-                data=decode_data(EVENTS[row["type"]], row["body"]),
-            )
-            for row in rows
-        ]
+        return [replace(facts.event_of(row, EVENTS), traceparent=row["traceparent"]) for row in rows]
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from tongban_catalog.codes import normalised
 from tongban_catalog.load import Catalog
 from tongban_intake.store import case_index
 from tongban_intake.vault import searching
 from tongban_intake.vault.erasing import erase
-from tongban_intake.vault.searching import hashed, index_person, normalised
+from tongban_intake.vault.searching import hashed, index_person
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.access import AccessGranted
 

@@ -31,6 +31,8 @@ CREATE TABLE evidence_request (
 CREATE INDEX evidence_request_due ON evidence_request (retry_at) WHERE state = 'open';
 CREATE INDEX evidence_request_desk ON evidence_request (provider, asked_at, request)
     WHERE state IN ('desk', 'negotiation', 'mediation');
+CREATE INDEX evidence_request_running ON evidence_request (application)
+    WHERE state IN ('open', 'desk', 'negotiation', 'mediation');
 CREATE INDEX evidence_request_application ON evidence_request (application);
 COMMENT ON COLUMN evidence_request.state IS
     'open: a program answers; desk, negotiation, mediation: a person does; closed: the case has ended, or the vault gave no keys.';

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal
 
-from tongban_catalog.codes import CodeError, citizen_id
+from tongban_catalog.codes import CodeError, citizen_id, normalised
 from tongban_catalog.resource import Resource, ResourceField
 from tongban_schemas.types import CHINA
 
 from tongban_certificates.document import Bilingual
-from tongban_certificates.registers.holder import normalised
 
 Rule = Literal[
     "holder", "no-values", "unknown-field", "not-text", "not-a-date", "not-yes-or-no", "not-a-number", "not-listed",

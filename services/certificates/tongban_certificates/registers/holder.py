@@ -1,16 +1,14 @@
 """Whom a record is about: a number that is looked up by its keyed hash, and stands nowhere in the register."""
 
-import contextlib
 import hashlib
 import hmac
 import json
-import os
-import unicodedata
 from pathlib import Path
-from typing import Final
 from uuid import UUID
 
-KEY_BYTES: Final = 32
+from tongban_catalog.codes import normalised
+from tongban_runtime.key_file import ensure_key
+from tongban_runtime.sealing import KEY_BYTES
 
 
 class RegisterKeyError(RuntimeError):
@@ -47,27 +45,6 @@ class HolderKey:
         return hmac.digest(self._key, f"{purpose}|{resource}|{text}".encode(), hashlib.sha256)
 
 
-def normalised(number: str) -> str:
-    """A number without spaces and hyphens, full-width signs as plain ones, letters as capitals."""
-    plain = unicodedata.normalize("NFKC", number).upper()
-    return "".join(sign for sign in plain if not sign.isspace() and sign not in "-‐‑‒–—")
-
-
 def load_key(path: Path) -> HolderKey:
     """The key that a file holds; a missing one is made, readable for its owner alone. Raises `RegisterKeyError`."""
-    if not path.exists():
-        _make(path)
-    return HolderKey(path.read_bytes())
-
-
-def _make(path: Path) -> None:
-    """Writes a new key beside the file and gives it the name, unless another process was first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.touch(mode=0o600)
-    try:
-        fresh.write_bytes(os.urandom(KEY_BYTES))
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink()
+    return HolderKey(ensure_key(path))

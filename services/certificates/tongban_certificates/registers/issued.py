@@ -58,6 +58,10 @@ class IssuedCertificates:
     key: HolderKey
     shelf: Shelf
 
+    async def names(self, tx: Tx | Pool) -> frozenset[str]:
+        """The resources that are stores of certificates."""
+        return frozenset(_stores(await self.shelf.resources(tx)).values())
+
     async def find(self, tx: Tx | Pool, name: str, code: str) -> Record | None:
         """The record of the holder with this code; None: no certificate stands, or the resource is no store of certificates."""
         resource = (await self.shelf.resources(tx)).get(name)

@@ -70,6 +70,11 @@ class Registers:
         """Every later change is told to ``listener`` in the transaction that makes it."""
         self._listeners.append(listener)
 
+    @property
+    def remote(self) -> frozenset[str]:
+        """The resources whose records lie in somebody else's system."""
+        return frozenset(self._remote)
+
     def is_remote(self, resource: str) -> bool:
         """Whether finding a record means asking somebody else's system: do it outside of transactions that hold locks."""
         return resource in self._remote
@@ -92,6 +97,17 @@ class Registers:
         if asked is None:
             raise ValueError(f"{resource} lies elsewhere: say on whose behalf it is asked")
         return await remote.ask(self._key.record(resource, holder), resource, holder, asked)
+
+    async def find_all(self, tx: Tx, wanted: Sequence[tuple[str, str]]) -> list[Record | None]:
+        """`find` for registers here, all at once: the record of each (resource, holder's number), in order."""
+        ids = [self._key.record(resource, holder) for resource, holder in wanted]
+        found: dict[UUID, Record | None] = {**await store.records(tx, ids)}
+        if self._issued is not None and found.keys() != set(ids):
+            stores = await self._issued.names(tx)
+            for name, (resource, holder) in zip(ids, wanted, strict=True):
+                if name not in found and resource in stores:
+                    found[name] = await self._issued.find(tx, resource, holder)
+        return [found.get(name) for name in ids]
 
     async def records(self, tx: Tx, ids: Collection[UUID]) -> dict[UUID, Record]:
         """The current records with these ids; of registers elsewhere, those that their source has sent."""

@@ -1,8 +1,8 @@
 """The worker that answers requests from the registers, sends those that need a person to a desk, and says what failed."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,21 +10,23 @@ from uuid import UUID
 
 from tongban_catalog.resource import Resource
 from tongban_runtime import logs, outbox
-from tongban_runtime.database import ENGINE_ERRORS, Tx
+from tongban_runtime.database import Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import Refused
+from tongban_runtime.repeating import Repeating
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import FailureReason, evidence_text_field
 
 from tongban_certificates.registers.model import Record, SourceDownError
 from tongban_certificates.sharing import answers, pulling, receivers, store, watch
-from tongban_certificates.sharing.context import Around, Sharing, around, asked_for, holder_of, key_request, pulled
+from tongban_certificates.sharing.context import Around, Sharing, around, holder_of, key_request, pulled
 from tongban_certificates.sharing.domain import (
     Answer,
     Ask,
     Fail,
     Refuse,
+    RequestState,
     ShareRequest,
     Verdict,
     Wait,
@@ -39,7 +41,6 @@ LONGEST_PAUSE: Final = timedelta(minutes=10)
 """A source that does not answer is asked again after 1 s, 2 s, 4 s and so on, at most this long."""
 _IDLE_SECONDS: Final = 0.1
 _WATCH_SECONDS: Final = 0.5
-_ENGINE_PAUSE_SECONDS: Final = 0.5
 _DOWN: Final = "down"
 _LATER: Final = "later"
 
@@ -54,25 +55,22 @@ class _Round:
     now: datetime
     events: list[Event] = field(default_factory=list)
     given: list[Disclosure] = field(default_factory=list)
+    settled: defaultdict[RequestState, list[UUID]] = field(default_factory=lambda: defaultdict(list))
 
 
-class Answerer:
+class Answerer(Repeating):
     """Several may run at once: each takes cases that no other holds. Registers elsewhere hold up nobody else's requests."""
 
     def __init__(self, sharing: Sharing, heartbeat: Heartbeat, batch: int = 100) -> None:
+        super().__init__(heartbeat)
         self._sharing = sharing
-        self._heartbeat = heartbeat
         self._batch = batch
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(lambda: self.answer_due(remote=False), _IDLE_SECONDS))
-            tasks.create_task(self._repeat(lambda: self.answer_due(remote=True), _IDLE_SECONDS))
-            tasks.create_task(self._repeat(lambda: watch.watch(self._sharing), _WATCH_SECONDS))
+            tasks.create_task(self.repeat(lambda: self.answer_due(remote=False), _IDLE_SECONDS))
+            tasks.create_task(self.repeat(lambda: self.answer_due(remote=True), _IDLE_SECONDS))
+            tasks.create_task(self.repeat(lambda: watch.watch(self._sharing), _WATCH_SECONDS))
 
     async def round(self) -> int:
         """Everything once; returns how much was handled."""
@@ -80,23 +78,13 @@ class Answerer:
         far = await self.answer_due(remote=True)
         return near + far + await watch.watch(self._sharing)
 
-    async def _repeat(self, work: Callable[[], Awaitable[int]], idle: float) -> None:
-        while not self._stopping.is_set():
-            self._heartbeat.beat()
-            try:
-                pause = 0.0 if await work() else idle
-            except ENGINE_ERRORS:
-                pause = _ENGINE_PAUSE_SECONDS
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
-
     async def answer_due(self, *, remote: bool) -> int:
         """Handles one batch of requests of registers here, or elsewhere; returns how many were handled.
 
         Keys and records from elsewhere are fetched before the transaction that answers. Raises `VaultUnavailableError`.
         """
         sharing, now = self._sharing, self._sharing.clock.now()
-        far = [one for one in await sharing.shelf.resources(sharing.pool) if sharing.registers.is_remote(one)]
+        far = sorted(sharing.registers.remote)
         if remote and not far:
             return 0
         wanted = await store.due(sharing.pool, now, far, self._batch, of_them=remote)
@@ -121,11 +109,13 @@ class Answerer:
                 given = keys.get(request.request)
                 verdict = verdicts.get(request.request)
                 if verdict is None or (isinstance(given, Refused) and given.rule != "request-expired"):
-                    await store.settle(tx, [request.request], "closed")
+                    done.settled["closed"].append(request.request)
                 elif isinstance(given, Refused):
-                    await _fail(tx, done, request, "expired")
+                    _fail(done, request, "expired")
                 else:
                     await _settle(sharing, tx, done, request, verdict, given, known, found, disputed)
+            for state, ids in done.settled.items():
+                await store.settle(tx, ids, state)
             await outbox.publish(tx, done.events)
             await receivers.disclose(tx, done.given)
         return len(taken)
@@ -183,11 +173,8 @@ class Answerer:
         if not asked:
             return {}
         await store.hold_registers(tx, (request.resource for request, _ in asked))
-        registers = self._sharing.registers
-        return {
-            request.request: await registers.find(tx, request.resource, holder, asked_for(request))
-            for request, holder in asked
-        }
+        found = await self._sharing.registers.find_all(tx, [(request.resource, holder) for request, holder in asked])
+        return {request.request: one for (request, _), one in zip(asked, found, strict=True)}
 
 
 def _holders(
@@ -218,7 +205,7 @@ async def _settle(
         case Wait():
             await _try_again(tx, done, request)
         case Fail(reason):
-            await _fail(tx, done, request, "source-unreachable" if request.failing_told else reason)
+            _fail(done, request, "source-unreachable" if request.failing_told else reason)
         case Ask(limit):
             timer = Timer(request.request, "answer", request.request, request.asked_at, limit)
             await store.to_desk(tx, request.request, "desk", timer)
@@ -231,7 +218,7 @@ async def _settle(
         case Answer():
             assert keys is not None
             if request.request not in found:
-                await _fail(tx, done, request, "no-holder")
+                _fail(done, request, "no-holder")
                 return
             resource = known.resources[request.resource]
             await _answer(sharing, tx, done, request, resource, keys, found[request.request], disputed)
@@ -262,7 +249,7 @@ async def _answer(
             return
         done.events.append(event)
         done.given.append(disclosed(sharing, request, record, event))
-    await store.settle(tx, [request.request], "answered")
+    done.settled["answered"].append(request.request)
 
 
 def disclosed(sharing: Sharing, request: ShareRequest, record: Record, provided: Event) -> Disclosure:
@@ -294,6 +281,6 @@ async def _try_again(tx: Tx, done: _Round, request: ShareRequest, reason: Failur
     await store.postpone(tx, request.request, retry_at, failing_told=reason is not None)
 
 
-async def _fail(tx: Tx, done: _Round, request: ShareRequest, reason: FailureReason) -> None:
+def _fail(done: _Round, request: ShareRequest, reason: FailureReason) -> None:
     done.events.append(answers.failed(request, reason, done.now, final=True))
-    await store.settle(tx, [request.request], "failed")
+    done.settled["failed"].append(request.request)

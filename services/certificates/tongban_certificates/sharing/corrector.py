@@ -1,16 +1,14 @@
 """The worker that tells every earlier receiver of a record that it changed, once."""
 
-import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from tongban_runtime import logs, outbox
-from tongban_runtime.database import ENGINE_ERRORS
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import KeyRequest, Refused
+from tongban_runtime.repeating import Repeating
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field
@@ -26,30 +24,18 @@ MAX_ATTEMPTS: Final = 10
 LONGEST_PAUSE: Final = timedelta(minutes=10)
 """Between two tries to tell a receiver."""
 _IDLE_SECONDS: Final = 0.2
-_ENGINE_PAUSE_SECONDS: Final = 0.5
 
 
-class Corrector:
+class Corrector(Repeating):
     """Several may run at once: each takes cases that no other holds."""
 
     def __init__(self, sharing: Sharing, heartbeat: Heartbeat, batch: int = 100) -> None:
+        super().__init__(heartbeat)
         self._sharing = sharing
-        self._heartbeat = heartbeat
         self._batch = batch
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
 
     async def run(self) -> None:
-        while not self._stopping.is_set():
-            self._heartbeat.beat()
-            try:
-                pause = 0.0 if await self.round() else _IDLE_SECONDS
-            except ENGINE_ERRORS:
-                pause = _ENGINE_PAUSE_SECONDS
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+        await self.repeat(self.round, _IDLE_SECONDS)
 
     async def round(self) -> int:
         """Tells one batch of receivers; returns how many. Raises `VaultUnavailableError`."""

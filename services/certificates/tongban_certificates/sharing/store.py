@@ -16,7 +16,6 @@ from tongban_schemas.types import ItemRef, Limit
 from tongban_certificates.sharing.domain import RequestState, ShareRequest
 
 AT_A_DESK: tuple[RequestState, ...] = ("desk", "negotiation", "mediation")
-_RUNNING: tuple[RequestState, ...] = ("open", *AT_A_DESK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +155,9 @@ async def running(tx: Tx | Pool, types: Collection[str], limit: int) -> list[Sha
     """Requests that are not answered, of cases of which one of these types of facts is known."""
     rows = await tx.fetch(
         """
-        SELECT * FROM evidence_request r WHERE state = ANY($1)
-            AND EXISTS (SELECT FROM fact f WHERE f.subject = r.application AND f.type = ANY($2)) LIMIT $3
+        SELECT * FROM evidence_request r WHERE state IN ('open', 'desk', 'negotiation', 'mediation')
+            AND EXISTS (SELECT FROM fact f WHERE f.subject = r.application AND f.type = ANY($1)) LIMIT $2
         """,
-        list(_RUNNING),
         list(types),
         limit,
     )
@@ -175,9 +173,11 @@ async def settle(tx: Tx, ids: Sequence[UUID], state: RequestState) -> None:
 async def close(tx: Tx, applications: Collection[UUID]) -> None:
     """Nobody answers any more for these locked cases."""
     rows = await tx.fetch(
-        "UPDATE evidence_request SET state = 'closed' WHERE application = ANY($1) AND state = ANY($2) RETURNING request",
+        """
+        UPDATE evidence_request SET state = 'closed'
+        WHERE application = ANY($1) AND state IN ('open', 'desk', 'negotiation', 'mediation') RETURNING request
+        """,
         list(applications),
-        list(_RUNNING),
     )
     await tx.execute("DELETE FROM sharing_timer WHERE about = ANY($1)", [row["request"] for row in rows])
 

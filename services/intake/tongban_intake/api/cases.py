@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from tongban_catalog.codes import normalised
 from tongban_runtime.auth import Caller, note_refusal, officer
 from tongban_runtime.problems import Problem
 from tongban_schemas.types import ItemRef
@@ -16,7 +17,7 @@ from tongban_intake.api.context import intake_of
 from tongban_intake.api.receipts import RECEIVER
 from tongban_intake.presentation import Words
 from tongban_intake.store.case_index import Kind
-from tongban_intake.vault.searching import MOST, Found, normalised, search
+from tongban_intake.vault.searching import MOST, Found, search
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 Officer = Annotated[Caller, Depends(officer)]

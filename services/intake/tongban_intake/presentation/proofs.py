@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tongban_catalog.form import Text
 from tongban_catalog.item import Basis, Item
-from tongban_catalog.proofs import ProofState
+from tongban_catalog.proofs import PENDING, ProofState
 from tongban_schemas.events.evidence import FailureReason, Grade, RefusalGround
 from tongban_schemas.types import CHINA
 
@@ -111,7 +111,7 @@ def _shown(material: str, told: ProofStatus, item: Item | None, department: Call
         disputed=told.disputed,
         corrected_at=told.corrected_at,
         changed=list(told.changed),
-        pending=told.state in ("waiting", "retrying", "objected"),
+        pending=told.state in PENDING,
         words=_sentence(told, provider, None if rule is None else rule.by, rests_on),
     )
 

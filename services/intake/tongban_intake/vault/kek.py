@@ -7,7 +7,6 @@ and of requests; it opens nothing.
 """
 
 import hashlib
-import hmac
 import os
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from tongban_runtime.sealing import KEY_BYTES
+from tongban_runtime.key_file import ensure_key, sync_folder
+from tongban_runtime.sealing import KEY_BYTES, derived
 
 _NONCE_BYTES: Final = 12
 _INDEX: Final = "index.key"
@@ -33,10 +33,10 @@ class KeyEncryption:
         self._keys: dict[int, bytes] = {}
         self._ciphers: dict[int, AESGCM] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._index = _ensure(folder / _INDEX)
+        self._index = _right(folder / _INDEX, ensure_key(folder / _INDEX))
         self.reload()
         if not self._keys:
-            _ensure(folder / "1.key")
+            ensure_key(folder / "1.key")
             self.reload()
 
     @property
@@ -46,7 +46,11 @@ class KeyEncryption:
 
     def reload(self) -> None:
         """Reads the folder again."""
-        self._keys = {int(path.stem): _read(path) for path in self._folder.glob("*.key") if path.stem.isdigit()}
+        self._keys = {
+            int(path.stem): _right(path, path.read_bytes())
+            for path in self._folder.glob("*.key")
+            if path.stem.isdigit()
+        }
         self._ciphers = {epoch: AESGCM(key) for epoch, key in self._keys.items()}
 
     @property
@@ -74,7 +78,7 @@ class KeyEncryption:
 
     def make(self, epoch: int) -> None:
         """Makes the KEK of an epoch, unless it is there."""
-        _ensure(self._folder / f"{epoch}.key")
+        ensure_key(self._folder / f"{epoch}.key")
         self.reload()
 
     def destroy_before(self, epoch: int) -> list[int]:
@@ -86,14 +90,13 @@ class KeyEncryption:
                 file.write(os.urandom(KEY_BYTES))
                 os.fsync(file.fileno())
             path.unlink()
-        _sync(self._folder)
+        sync_folder(self._folder)
         self.reload()
         return gone
 
     def derive(self, purpose: bytes) -> bytes:
-        """32 bytes for keyed hashes of one purpose, the same in every epoch: HKDF-SHA256 without salt (RFC 5869)."""
-        extracted = hmac.digest(bytes(KEY_BYTES), self._index, "sha256")
-        return hmac.digest(extracted, b"tongban " + purpose + b"\x01", "sha256")
+        """32 bytes for keyed hashes of one purpose, the same in every epoch."""
+        return derived(self._index, b"tongban " + purpose)
 
     def _require(self, epoch: int) -> None:
         if epoch not in self._keys:
@@ -102,35 +105,7 @@ class KeyEncryption:
             raise VaultKeysMissingError(f"TONGBAN_VAULT_DIR holds no {epoch}.key")
 
 
-def _ensure(path: Path) -> bytes:
-    """The key in a file; a new one if there is none. Only its owner reads it; of several makers one wins."""
-    if not path.exists():
-        made = path.with_suffix(f".{os.getpid()}.new")
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(made, path)
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-        _sync(path.parent)
-    return _read(path)
-
-
-def _read(path: Path) -> bytes:
-    key = path.read_bytes()
+def _right(path: Path, key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise VaultKeysMissingError(f"{path.name} must hold {KEY_BYTES} bytes")
     return key
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

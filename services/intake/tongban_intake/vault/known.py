@@ -7,7 +7,7 @@ from uuid import UUID
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts
 from tongban_runtime.database import Tx
-from tongban_schemas.envelope import Event, decode_data
+from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import EvidenceRequested
 from tongban_schemas.types import ItemRef
 
@@ -54,16 +54,5 @@ async def _said(tx: Tx, cases: Collection[UUID]) -> dict[UUID, list[Event]]:
     )
     found: dict[UUID, list[Event]] = {}
     for row in rows:
-        found.setdefault(row["subject"], []).append(
-            Event(
-                id=row["event_id"],
-                source=row["source"],
-                subject=str(row["subject"]),
-                time=row["time"],
-                correlationid=row["correlation_id"],
-                data=decode_data(domain.MODELS[row["type"]], row["body"]),
-                sequence=row["sequence"],
-                causationid=row["causation_id"],
-            )
-        )
+        found.setdefault(row["subject"], []).append(facts.event_of(row, domain.MODELS))
     return found

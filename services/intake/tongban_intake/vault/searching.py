@@ -5,7 +5,6 @@ are.
 """
 
 import hmac
-import unicodedata
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from tongban_catalog.codes import normalised
 from tongban_catalog.item import Item
 from tongban_runtime.database import Tx
 from tongban_runtime.keys import KeyRequest
@@ -32,7 +32,6 @@ MOST: Final = 50
 """How many cases one search finds at most: the newest."""
 _PAGE: Final = 200
 _PAGES: Final = 10
-_DASHES: Final = frozenset("-‐‑‒–—")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,6 @@ class Found:
     department: str
     history: History
     item: Item
-
-
-def normalised(number: str) -> str:
-    """A number without spaces and hyphens, full-width signs as plain ones, letters as capitals."""
-    plain = unicodedata.normalize("NFKC", number).upper()
-    return "".join(sign for sign in plain if not sign.isspace() and sign not in _DASHES)
 
 
 def hashed(encryption: KeyEncryption, number: str) -> bytes:
