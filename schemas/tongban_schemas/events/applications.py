@@ -45,6 +45,12 @@ class ApplicationSubmitted(EventData):
     answers: JsonObject = Field(default_factory=dict, description="Answers that are not personal.")
     sealed: dict[str, Sealed] = Field(default_factory=dict, description="Personal answers, by field.")
     materials: dict[MaterialId, Sha256] = Field(default_factory=dict, description="What was handed in, by material.")
+    fetched: list[MaterialId] = Field(
+        default_factory=list,
+        max_length=100,
+        description="The proofs that registers were asked for, or that a rule stands in for, before the application: "
+        "what was said of them may be read later, and no decision is made without it.",
+    )
 
 
 class ApplicationReceived(EventData):

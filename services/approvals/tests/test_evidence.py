@@ -1,5 +1,6 @@
 """What a decision may rest on, as a function of the facts: proofs that are waited for, missing, unchecked, substituted."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from .fetched import (
     substituted,
     uploaded,
 )
-from .samples import accepted, applied, corrected, granted, item, new_subject, opened, step, submitted
+from .samples import accepted, applied, corrected, granted, item, new_subject, opened, step
 
 CASE = new_subject()
 BOTH = frozenset({"ecology", "heritage"})
@@ -108,11 +109,22 @@ def test_what_a_grant_waits_for(facts: list[Event], kind: str | None) -> None:
     assert _gaps(*facts) == _gaps(*reversed(facts)) == expected
 
 
+def _submission(**changed: Any) -> Event:
+    return replace(APPLIED[0], data=APPLIED[0].data.model_copy(update=changed))
+
+
+def test_nothing_is_decided_before_the_first_word_about_a_proof_that_the_application_announces_is_read() -> None:
+    facts = [_submission(fetched=["map"]), accepted(CASE, ITEM)]
+    history = History.of(facts, ITEM)
+    waiting = {one.id: history.evidence_gap(ITEM, one) for one in ITEM.steps}
+    assert waiting == dict.fromkeys(("AA", "CC", "RR"), ("evidence-outstanding", ["map"])) | {"BB": None, "DD": None}
+    assert not [one for one in react(history, ITEM, BOTH, CASE) if one.verb in ("grant", "refuse")]
+    for read in ([ASKED, GIVEN], [substituted(CASE)]):
+        assert "grant" in [one.verb for one in react(History.of([*facts, *read], ITEM), ITEM, BOTH, CASE)]
+
+
 def test_a_material_that_was_handed_in_or_promised_is_not_missing() -> None:
-    data = submitted(CASE, ITEM, {}).data.model_copy(update={"materials": {"map": "0" * 64}})
-    handed = Event(
-        id=APPLIED[0].id, source="/intake", subject=CASE, time=APPLIED[0].time, correlationid=UUID(CASE), data=data
-    )
+    handed = _submission(materials={"map": "0" * 64})
     for facts in ([handed, accepted(CASE, ITEM)], [APPLIED[0], accepted(CASE, ITEM, promised=["map"])]):
         history = History.of([*facts, ASKED, FAILED], ITEM)
         assert history.evidence_gap(ITEM, ITEM.step("AA")) is None

@@ -256,6 +256,7 @@ async def test_a_draft_is_submitted_under_its_id_with_what_was_fetched(desk: Des
     assert again.json()["application"] == case
     found = await desk.get(f"/v1/proofs/{case}")
     assert {one["state"] for one in found["proofs"]} == {"provided", "substituted"}
+    assert data.fetched == sorted(one["material"] for one in found["proofs"])
 
 
 async def test_nobody_writes_over_what_a_register_gave_or_is_about_to_give(desk: Desk) -> None:

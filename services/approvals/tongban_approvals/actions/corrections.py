@@ -91,7 +91,7 @@ def _forbidden(desk: Desk, wanted: Sequence[str]) -> NoticeRule | None:
 
 def _require_correctable(item: Item, history: History, fields: Sequence[str], materials: Sequence[str]) -> None:
     """What decides the course of the case stays, and nobody is asked for what a source gives (State Council Decree 716 art. 7)."""
-    fetched, supplied = fetched_materials(history.proofs), supplied_answers(history.proofs, item)
+    fetched, supplied = fetched_materials(history.proofs, history.announced), supplied_answers(history.proofs, item)
     errors = []
     for name in fields:
         label = item.form.label(name)

@@ -75,15 +75,20 @@ def seen_proofs(known: Mapping[str, Proof], item: Item, step: Step) -> list[Proo
 
 
 def outstanding(
-    known: Mapping[str, Proof], item: Item, step: Step, brought: AbstractSet[str] = frozenset()
+    known: Mapping[str, Proof],
+    item: Item,
+    step: Step,
+    brought: AbstractSet[str] = frozenset(),
+    announced: AbstractSet[str] = frozenset(),
 ) -> list[str]:
     """The materials of the step for which a source has still to answer.
 
-    Also one, unless it was ``brought``, of which another proof on its way will tell whether, and of whom, it is asked.
+    Also one, unless it was ``brought``, of which another proof on its way will tell whether, and of whom, it is asked; and
+    one that the application ``announced``, of which nothing was read yet.
     """
-    if not known:
+    if not known and not announced:
         return []
-    open_still = undecided(known, item) - brought
+    open_still = (undecided(known, item) - brought) | (announced - known.keys())
     return [
         name
         for name in seen_materials(item, step)
@@ -92,16 +97,22 @@ def outstanding(
 
 
 def gap(
-    known: Mapping[str, Proof], item: Item, step: Step, answers: JsonObject, brought: AbstractSet[str]
+    known: Mapping[str, Proof],
+    item: Item,
+    step: Step,
+    answers: JsonObject,
+    brought: AbstractSet[str],
+    announced: AbstractSet[str],
 ) -> tuple[EvidenceGap, list[str]] | None:
     """Why the step may not be granted yet, and for which materials; None when its proofs carry the decision.
 
     ``brought``: what the applicant handed in or promised instead. A proof that nobody asks for any more is no gap.
+    ``announced``: see `outstanding`.
     """
+    if waiting := outstanding(known, item, step, brought, announced):
+        return "evidence-outstanding", waiting
     if not known:
         return None
-    if waiting := outstanding(known, item, step, brought):
-        return "evidence-outstanding", waiting
     seen = seen_proofs(known, item, step)
     if unchecked := [one.material for one in seen if one.state == "uploaded" and not one.usable]:
         return "evidence-unchecked", unchecked
@@ -127,9 +138,9 @@ def objection_stage(proof: Proof) -> ObjectionStage | None:
     return _NEXT_STAGE.get(proof.refused_at_stage) if proof.state == "refused" else None
 
 
-def fetched_materials(known: Mapping[str, Proof]) -> frozenset[str]:
+def fetched_materials(known: Mapping[str, Proof], announced: AbstractSet[str]) -> frozenset[str]:
     """The materials that a source gave or has still to give, or that a rule stands in for: nobody may be asked for them."""
-    return frozenset(
+    return (announced - known.keys()) | frozenset(
         name
         for name, one in known.items()
         if one.pending or (one.state in ("provided", "substituted") and not one.withdrawn)

@@ -24,7 +24,7 @@ from tongban_schemas.events.applications import (
 )
 from tongban_schemas.types import ItemRef, JsonObject
 
-from tongban_approvals.domain.evidence import EvidenceGap, gap, proofs_of
+from tongban_approvals.domain.evidence import EvidenceGap, gap, outstanding, proofs_of
 from tongban_approvals.domain.steps import Appeal, CorrectionRound, Extension, OpinionRequest, SpecialProcedure, Steps
 
 MODELS: dict[str, type[EventData]] = {
@@ -45,7 +45,8 @@ def item_of(facts: Iterable[Event]) -> ItemRef | None:
 class History:
     """What the facts come to. Per-step mappings speak of the step's current round; ``corrections`` and ``procedures`` of all.
 
-    ``brought``: the materials that were handed in; ``proofs``: where those stand that are fetched instead, by material.
+    ``brought``: the materials that were handed in; ``proofs``: where those stand that are fetched instead, by material;
+    ``announced``: the materials of which the application says that its proofs were asked for.
     """
 
     submitted_at: datetime | None
@@ -57,6 +58,7 @@ class History:
     sealed: dict[str, str]
     outstanding: frozenset[str]
     brought: frozenset[str]
+    announced: frozenset[str]
     proofs: Mapping[str, Proof] = field(repr=False)
     corrected: Sequence[tuple[UUID, datetime, frozenset[str]]] = field(repr=False)
     standing: Standing = field(repr=False)
@@ -124,7 +126,11 @@ class History:
 
     def evidence_gap(self, item: Item, step: Step) -> tuple[EvidenceGap, list[str]] | None:
         """Why the step's proofs do not carry a grant yet, and of which materials they are; None when they do."""
-        return gap(self.proofs, item, step, self.answers, self.brought | self.outstanding)
+        return gap(self.proofs, item, step, self.answers, self.brought | self.outstanding, self.announced)
+
+    def awaited(self, item: Item, step: Step) -> list[str]:
+        """The materials of the step for which a source has still to answer."""
+        return outstanding(self.proofs, item, step, self.brought | self.outstanding, self.announced)
 
     def promised_for(self, step: Step) -> frozenset[str]:
         """The promised materials still to come that this decision looks at; without declared inputs, all of them."""
@@ -180,6 +186,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
         sealed=sealed,
         outstanding=promised - brought,
         brought=brought,
+        announced=_announced(submitted),
         proofs=proofs_of(told, item, None if submitted is None else answers) if told else {},
         corrected=corrected,
         standing=decided,
@@ -193,6 +200,12 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
         rejected=steps.rejected,
         ids=frozenset(fact.id for fact in ordered),
     )
+
+
+def _announced(submitted: Event | None) -> frozenset[str]:
+    if submitted is None or not isinstance(submitted.data, ApplicationSubmitted):
+        return frozenset()
+    return frozenset(submitted.data.fetched)
 
 
 def _answers(

@@ -12,7 +12,7 @@ from tongban_schemas.envelope import event_id
 from tongban_schemas.events.approvals import ApprovalGranted
 from tongban_schemas.types import JsonObject
 
-from tongban_approvals.domain.evidence import outstanding, supporting
+from tongban_approvals.domain.evidence import supporting
 from tongban_approvals.domain.history import History, decides
 
 RULE_NOT_MET = "rule-not-met"
@@ -144,8 +144,7 @@ def _decide(board: _Board, subject: str) -> list[Move]:
             continue
         if step.id in board.unanswered | board.asked or history.pending_opinions(step.id):
             continue
-        brought = history.brought | history.outstanding
-        if history.open_procedures(step.id) or outstanding(history.proofs, board.item, step, brought):
+        if history.open_procedures(step.id) or history.awaited(board.item, step):
             continue
         verdict = step.verdict(history.answers)
         if verdict == "officer":

@@ -32,10 +32,11 @@ router = APIRouter(tags=["applications"])
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A draft that becomes an application under the same id, with the keys that it has."""
+    """A draft that becomes an application under the same id, with its keys and the materials that were fetched for it."""
 
     case: UUID
     keys: CaseKeys
+    fetched: frozenset[str] = frozenset()
 
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -240,6 +241,7 @@ def _submission(
         seal=case.keys.seal_all,
         time=now,
         traceparent=traceparent,
+        fetched=case.fetched,
     )
     digest = filing.request_digest(intake.digest_secret, document)
     row = NewApplication(application, caller.id, key, digest, item.code, item.version, now)

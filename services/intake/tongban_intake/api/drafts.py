@@ -208,7 +208,8 @@ async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
         if errors:
             raise invalid_answers(errors)
         body = body.model_copy(update={"answers": answers})
-    answer = await apply(intake, caller, key, body, document, Begun(draft, keys))
+    fetched = frozenset[str]() if seen is None else frozenset(seen.proofs)
+    answer = await apply(intake, caller, key, body, document, Begun(draft, keys, fetched))
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
 

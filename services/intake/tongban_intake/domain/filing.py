@@ -1,7 +1,7 @@
 """What the applicant does with a case: submit, correct, bring what was promised, appeal, withdraw."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -52,8 +52,12 @@ def submit(
     seal: Seal,
     time: datetime,
     traceparent: str | None,
+    fetched: Iterable[str] = (),
 ) -> Event:
-    """The event that opens a case. The answers have to be free of form errors. ``materials``: SHA-256 by material."""
+    """The event that opens a case. The answers have to be free of form errors. ``materials``: SHA-256 by material.
+
+    ``fetched``: the materials about which something was published before, on the topic of proofs.
+    """
     plain, personal = split_personal(item, answers)
     data = ApplicationSubmitted(
         item=item.ref,
@@ -63,6 +67,7 @@ def submit(
         answers=plain,
         sealed=seal(event_id(ApplicationSubmitted.TYPE, str(application)), personal),
         materials=dict(materials),
+        fetched=sorted(fetched),
     )
     return say(application, data, time=time, traceparent=traceparent)
 
