@@ -44,7 +44,7 @@ reset: $(STAMP) ## 重置 Stop it and delete its data
 test: setup ## 测试 All tests, on real Kafka and PostgreSQL
 	@deploy/local/system-packages.sh test
 	@$(BIN)/python -m pytest -q -m "not alone" -n 3 --dist loadfile
-	@$(BIN)/python -m pytest -q -m alone
+	@$(BIN)/python -m pytest -q -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' $(TESTS))
 
 lint: $(STAMP) ## 检查 Style, types and layers
 	@$(BIN)/ruff check

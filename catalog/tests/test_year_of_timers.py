@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from tongban_catalog.calendar import packaged
 from tongban_catalog.clock import NATION, Calendar, Calendars, Deadline, Stop, deadline, next_alarm, warning
 from tongban_catalog.shelf import Shelf
@@ -142,6 +143,7 @@ class Service:
                 return
 
 
+@pytest.mark.alone
 async def test_a_year_of_timers(database: Callable[[str], Awaitable[str]]) -> None:
     async with await create_pool(await database("tongban_catalog"), 4) as pool:
         await _a_year(pool)

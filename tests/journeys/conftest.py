@@ -29,12 +29,13 @@ class System:
     number: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system() -> Iterator[System]:
     with lifecycle.temporary_stack("journeys", announce=silent) as stack:
         lines: list[str] = []
         began = time.monotonic()
-        with ThreadPoolExecutor(1) as apart:
+        with pytest.MonkeyPatch.context() as terminal, ThreadPoolExecutor(1) as apart:
+            terminal.setenv("COLUMNS", "132")
             status = apart.submit(demo.main, stack, lines.append).result()
         transcript = "\n".join(lines)
         case = re.search(r"applications/([0-9a-f-]{36})", transcript)
@@ -44,7 +45,7 @@ def system() -> Iterator[System]:
         yield System(stack, status, transcript, time.monotonic() - began, UUID(case[1]), number[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(system: System) -> Stack:
     return system.stack
 

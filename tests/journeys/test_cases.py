@@ -18,6 +18,8 @@ from tongban_local.stack import Stack
 from tongban_schemas.events.approvals import ApprovalOpened
 from tongban_schemas.events.certificates import CertificateIssued
 
+pytestmark = pytest.mark.alone
+
 PATIENCE = 60.0
 AT_ONCE = (0.0, 0.1)
 ALL_OFF = {

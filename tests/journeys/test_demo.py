@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from itertools import combinations
 
+import pytest
 from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog
 from tongban_local import mailbox
@@ -13,6 +14,8 @@ from tongban_local.stack import SERVICES
 from tongban_local.terminal import width
 
 from tests.journeys.conftest import System
+
+pytestmark = pytest.mark.alone
 
 
 def test_it_passes_and_says_what_it_checked(system: System) -> None:

@@ -12,6 +12,8 @@ from tongban_local.stack import Stack
 from tests.journeys.browser import Page, open_page
 from tests.journeys.conftest import System
 
+pytestmark = pytest.mark.alone
+
 DESKTOP, PHONE = 1100, 390
 
 

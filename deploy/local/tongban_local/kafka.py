@@ -139,7 +139,7 @@ def command(stack: Stack, launch: Launch) -> list[str]:
     return [*launch.line(stack, *_OPTIONS), "kafka.Kafka", "kafka/server.properties"]
 
 
-def wait(address: str, timeout: float = 60.0) -> None:
+def wait(address: str, timeout: float = 180.0) -> None:
     """Return when the broker answers requests. Raises: LocalStackError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

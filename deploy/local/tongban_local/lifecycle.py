@@ -24,6 +24,8 @@ from tongban_local.stack import LOCAL, PROJECT, SERVICES, GivenEngines, Stack
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 READY_PATH = "/health/ready"
+_PATIENCE = 300.0
+"""Seconds that a program may take to answer: on a busy machine they all start at once, each with much to import."""
 _OWNER = "owner"
 _TITLES = {
     "postgres": "PostgreSQL",
@@ -180,7 +182,7 @@ def _wait_for_engine(stack: Stack, name: str) -> list[str]:
     return []
 
 
-def _wait_for_connection(stack: Stack, name: str, greeting: bytes = b"", timeout: float = 30.0) -> None:
+def _wait_for_connection(stack: Stack, name: str, greeting: bytes = b"", timeout: float = _PATIENCE) -> None:
     """Return when the program takes connections, and greets where it has to."""
     deadline = time.monotonic() + timeout
     while True:
@@ -194,10 +196,11 @@ def _wait_for_connection(stack: Stack, name: str, greeting: bytes = b"", timeout
         time.sleep(0.05)
 
 
-def _wait_for_http(stack: Stack, name: str, url: str, timeout: float = 90.0) -> None:
+def _wait_for_http(stack: Stack, name: str, url: str, timeout: float = _PATIENCE) -> None:
+    """Return when the program is ready. Raises: LocalStackError after `timeout` seconds, or once it was given up."""
     deadline = time.monotonic() + timeout
     answer = "无应答 no answer"
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and stack.supervisor.states().get(name) != "FATAL":
         try:
             with _DIRECT.open(url, timeout=5.0):
                 return
@@ -205,10 +208,10 @@ def _wait_for_http(stack: Stack, name: str, url: str, timeout: float = 90.0) -> 
             answer = f"{refused.code} {refused.read(300).decode('utf-8', 'replace')}"
         except OSError as problem:
             answer = repr(problem)
-        time.sleep(0.1)
+        time.sleep(0.2)
     log = stack.logs / f"{name}.log"
     tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-20:]) if log.exists() else ""
-    raise LocalStackError(f"{name} {timeout:.0f} 秒内未就绪 is not ready: {url}: {answer}\n{log}:\n{tail}")
+    raise LocalStackError(f"{name} 未就绪 is not ready: {url}: {answer}\n{log}:\n{tail}")
 
 
 def _down(stack: Stack) -> None:

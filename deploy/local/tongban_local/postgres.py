@@ -73,7 +73,7 @@ def version(url: str, timeout: float = 10.0) -> str:
     return row.split()[1]
 
 
-def wait(url: str, timeout: float = 60.0) -> str:
+def wait(url: str, timeout: float = 180.0) -> str:
     """Return the version when the server answers a query. Raises: LocalStackError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
