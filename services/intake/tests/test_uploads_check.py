@@ -2,8 +2,10 @@
 
 import asyncio
 import io
+import sys
 import time
 from collections.abc import AsyncIterator
+from typing import Any, ClassVar, Literal
 
 import pikepdf
 import pytest
@@ -48,6 +50,14 @@ def test_every_common_picture_comes_out_as_one_of_two(kind: Kind, made: str) -> 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
 def test_pictures_of_every_depth_are_taken(mode: str) -> None:
     assert converted(picture("PNG", mode=mode)).size == (320, 200)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B")])
+def test_a_scan_of_sixteen_bits_keeps_its_greys(kind: str, mode: str) -> None:
+    out = io.BytesIO()
+    order: Literal["big", "little"] = "big" if mode.endswith("B") else "little"
+    Image.frombytes(mode, (100, 100), 0x4000.to_bytes(2, order) * 10_000).save(out, kind)
+    assert converted(out.getvalue()).convert("L").getpixel((50, 50)) == 0x40
 
 
 def test_what_is_transparent_becomes_paper() -> None:
@@ -98,6 +108,45 @@ def test_a_document_may_open_at_a_page_and_hold_links() -> None:
         action(**{"/S": pikepdf.Name("/GoTo"), "/D": pikepdf.Array([made.pages[0].obj, pikepdf.Name.Fit])})(made)
 
     assert confined.work(document(link))[0] == {"media": "application/pdf", "pages": 1}
+
+
+def test_a_document_tells_nothing_of_its_photographs_and_keeps_no_notes() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    photograph = picture("JPEG", exif=exif, comment=SECRET, icc_profile=b"colours")
+    once_more = picture("JPEG", exif=exif)
+
+    def change(made: pikepdf.Pdf) -> None:
+        entry = {
+            "/Type": pikepdf.Name.XObject, "/Subtype": pikepdf.Name.Image, "/ColorSpace": pikepdf.Name.DeviceRGB,
+            "/Width": 320, "/Height": 200, "/BitsPerComponent": 8, "/Filter": pikepdf.Array([pikepdf.Name.DCTDecode]),
+            "/Metadata": made.make_stream(SECRET),
+        }  # fmt: skip
+        image = pikepdf.Stream(made, photograph + once_more, entry)
+        made.pages[0].Resources = pikepdf.Dictionary({"/XObject": pikepdf.Dictionary({"/A": image})})
+        made.pages[0].Contents = made.make_stream(b"/A Do")
+        made.pages[0]["/PieceInfo"] = pikepdf.Dictionary({"/A": pikepdf.String(SECRET)})
+        note = {"/Type": pikepdf.Name.Annot, "/Subtype": pikepdf.Name.Text, "/Rect": [0, 0, 9, 9]}
+        link = note | {"/Subtype": pikepdf.Name.Link, "/Contents": pikepdf.String(SECRET)}
+        made.pages[0].Annots = pikepdf.Array([pikepdf.Dictionary(note), pikepdf.Dictionary(link)])
+
+    content = document(change)
+    assert content.count(SECRET) > 2
+    head, made = confined.work(content)
+    assert head == {"media": "application/pdf", "pages": 1}
+    assert confined.work(content)[1] == made
+    assert SECRET not in made
+    with pikepdf.open(io.BytesIO(made)) as opened:
+        page = opened.pages[0]
+        (link,) = list(page.Annots)
+        assert set(link.keys()) == {"/Type", "/Subtype", "/Rect"}
+        assert link.Subtype == "/Link"
+        assert "/PieceInfo" not in page
+        kept = page.Resources.XObject.A
+        assert "/Metadata" not in kept
+        assert b"ICC_PROFILE" in kept.read_raw_bytes()
+        found = Image.open(io.BytesIO(kept.read_raw_bytes()))
+        assert found.tobytes() == Image.open(io.BytesIO(photograph)).tobytes()
 
 
 @pytest.mark.parametrize("rule", ["/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Rendition"])
@@ -155,6 +204,17 @@ async def test_a_conversion_that_lasts_too_long_ends_and_refuses() -> None:
     with pytest.raises(Problem, match="file-too-complex"):
         await Converter(seconds=0.05).convert(noisy("PNG"))
     assert time.monotonic() - before < 10
+
+
+class _Talker(Converter):
+    COMMAND: ClassVar[Any] = (sys.executable, "-c", "import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))")
+
+
+async def test_a_conversion_that_says_without_end_is_not_listened_to() -> None:
+    before = time.monotonic()
+    with pytest.raises(Problem, match="file-too-complex"):
+        await _Talker(seconds=60).convert(picture())
+    assert time.monotonic() - before < 30
 
 
 async def test_the_process_has_little_memory_no_secrets_and_writes_no_file() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast
 
@@ -18,6 +19,9 @@ _SECONDS: Final = 30.0
 """How long one conversion may take by the clock."""
 _AT_ONCE: Final = 2
 """Conversions of one process of intake at the same time; others wait."""
+_LONGEST_ANSWER: Final = MAX_BYTES + 1024
+"""Bytes: the largest result and the line before it."""
+_CHUNK: Final = 1024 * 1024
 _BAD_NAME: Final = re.compile(r"[/\\:\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]|^\.{1,2}$").search
 _LONGEST_NAME: Final = 255
 
@@ -66,7 +70,7 @@ def sniff(content: bytes) -> None:
 
 
 class Converter:
-    """Makes files anew, a few at a time, each in a process of its own that ends with it and knows none of intake's secrets."""
+    """Makes files anew, a few at a time, each in a process of its own that ends with it and is told none of intake's secrets."""
 
     COMMAND: ClassVar = (sys.executable, "-I", "-m", "tongban_intake.uploads.confined")
     ENVIRONMENT: ClassVar = {"PATH": os.defpath, "OMP_NUM_THREADS": "1"}
@@ -76,7 +80,7 @@ class Converter:
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def convert(self, content: bytes) -> Checked:
-        """Raises `Problem`. A conversion that dies or lasts too long refuses the file as too complex."""
+        """Raises `Problem`. A conversion that dies, lasts too long or says too much refuses the file as too complex."""
         async with self._places:
             status, answer = await self._run(content)
         head, _, made = answer.partition(b"\n")
@@ -93,13 +97,37 @@ class Converter:
             stderr=asyncio.subprocess.DEVNULL,
             env=self.ENVIRONMENT,
         )
+        telling = asyncio.create_task(_tell(process.stdin, content))
         try:
             async with asyncio.timeout(self._seconds):
-                answer, _ = await process.communicate(content)
+                answer = await _listen(process.stdout)
+                if len(answer) > _LONGEST_ANSWER:
+                    raise TimeoutError
+                await process.wait()
         except TimeoutError:
             answer = b""
         finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
             if process.returncode is None:
                 process.kill()
-                await process.wait()
+                await process.communicate()
         return process.returncode or 0, answer
+
+
+async def _tell(process: asyncio.StreamWriter | None, content: bytes) -> None:
+    """Gives a process its input. One that ends before it has read it is no matter: its answer tells."""
+    assert process is not None
+    with suppress(ConnectionError):
+        process.write(content)
+        await process.drain()
+        process.close()
+
+
+async def _listen(process: asyncio.StreamReader | None) -> bytes:
+    """What a process says, and no more than a little above what it may say."""
+    assert process is not None
+    answer = bytearray()
+    while len(answer) <= _LONGEST_ANSWER and (said := await process.read(_CHUNK)):
+        answer += said
+    return bytes(answer)

@@ -1,4 +1,4 @@
-"""The process in which files of strangers are opened: a file in, what became of it out, and nothing else within reach.
+"""The process in which files of strangers are opened: a file in, what became of it out.
 
 ``python -I -m tongban_intake.uploads.confined`` reads the file from its input. It answers with a line of JSON, the kind of the
 result and its pages or the rule by which the file is refused, and then the result. Its memory, its time, the files that it may open

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pikepdf
 
+from tongban_intake.uploads.jpeg import bare_jpeg
 from tongban_intake.uploads.rules import MAX_PAGES, MAX_PIXELS, FileRefusedError, Rule
 
 _HEADER: Final = re.compile(rb"%PDF-[12]\.[0-9][\r\n \t%]").match
@@ -55,6 +56,13 @@ _ANNOTATIONS: Final[dict[str, Rule]] = {
     "/3D": "multimedia",
 }
 _TYPES: Final[dict[str, Rule]] = {"/EmbeddedFile": "embedded-file"}
+_TELLING: Final = ("/Metadata", "/PieceInfo", "/LastModified")
+"""What says by whom, when and with what a page or a picture was made (ISO 32000-1, 14.3 and 14.5)."""
+_NOTES: Final = frozenset({"/Text", "/Popup"})
+"""Annotations that stand beside the page and not on it: somebody's notes."""
+_ON_THE_PAGE: Final = frozenset({"/Widget", "/FreeText"})
+_NOTED: Final = ("/Popup", "/Contents", "/RC", "/T", "/M", "/CreationDate")
+"""What somebody noted about a link or a mark, with their name and the time (ISO 32000-1, 12.5.6.2)."""
 
 
 def rewrite(content: bytes) -> tuple[int, bytes]:
@@ -86,9 +94,40 @@ def _written(document: pikepdf.Pdf) -> bytes:
     out = io.BytesIO()
     with pikepdf.Pdf.new() as fresh:
         fresh.pages.extend(document.pages)
+        for page in fresh.pages:
+            _drop_notes(page)
+        for whole in fresh.objects:
+            for entry in _dictionaries(whole, 0):
+                _strip(entry)
         fresh.remove_unreferenced_resources()
         fresh.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
     return out.getvalue()
+
+
+def _drop_notes(page: pikepdf.Page) -> None:
+    found = page.obj.get("/Annots")
+    if not isinstance(found, pikepdf.Array):
+        return
+    kept = [one for one in found if str(one.get("/Subtype")) not in _NOTES]
+    for one in kept:
+        for key in () if str(one.get("/Subtype")) in _ON_THE_PAGE else _NOTED:
+            if key in one:
+                del one[key]
+    page.obj["/Annots"] = pikepdf.Array(kept)
+
+
+def _strip(entry: Any) -> None:
+    """Takes out what tells of the making, in the photographs of a page too."""
+    for key in _TELLING:
+        if key in entry:
+            del entry[key]
+    if isinstance(entry, pikepdf.Stream) and _filters(entry) == ["/DCTDecode"]:
+        raw = entry.read_raw_bytes()
+        if (plain := bare_jpeg(raw)) != raw:
+            how = entry.get("/DecodeParms")
+            one = how[0] if isinstance(how, pikepdf.Array) and len(how) else how
+            parms = one if isinstance(one, pikepdf.Dictionary) else None
+            entry.write(plain, filter=pikepdf.Name.DCTDecode, decode_parms=parms)
 
 
 def _refuse_active(document: pikepdf.Pdf) -> None:
@@ -141,10 +180,14 @@ def _number(entry: Any, key: str) -> int:
     return int(value) if isinstance(value, int) else 0
 
 
+def _filters(stream: Any) -> list[str]:
+    named = stream.stream_dict.get("/Filter")
+    return [str(one) for one in named] if isinstance(named, pikepdf.Array) else [str(named)]
+
+
 def _unpacked(stream: Any, limit: int) -> int:
     """Bytes that a stream unpacks to, counted without keeping them. Raises `FileRefusedError` above the limit."""
-    named = stream.stream_dict.get("/Filter")
-    filters = [str(one) for one in named] if isinstance(named, pikepdf.Array) else [str(named)]
+    filters = _filters(stream)
     packed = [one for one in filters if one in ("/FlateDecode", "/Fl", "/LZWDecode", "/LZW", "/RunLengthDecode", "/RL")]
     if len(packed) > 1:
         raise FileRefusedError("too-complex")

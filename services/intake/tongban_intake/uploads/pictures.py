@@ -4,7 +4,7 @@ Runs in the confined process.
 """
 
 import io
-from typing import Final
+from typing import Any, Final
 
 import pi_heif  # type: ignore[import-untyped]
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -62,6 +62,8 @@ def _flat(opened: Image.Image) -> Image.Image:
     opened.draft("RGB", (_LONG_SIDE, _LONG_SIDE))
     opened.load()
     picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I;16"):
+        picture = picture.convert("I").point(_eight_bits).convert("L")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         alpha = picture.convert("RGBA")
         picture = Image.new("RGB", alpha.size, "white")
@@ -72,6 +74,11 @@ def _flat(opened: Image.Image) -> Image.Image:
     bare = Image.new(picture.mode, picture.size)
     bare.paste(picture)
     return bare
+
+
+def _eight_bits(value: Any) -> Any:
+    """Sixteen bits of grey as eight; Pillow's own conversion makes nearly all of it white."""
+    return value * (1 / 256)
 
 
 def _written(picture: Image.Image, name: str) -> bytes:
