@@ -31,6 +31,7 @@ Duty = Literal["head", "receiver", "supervisor"]
 DUTIES: tuple[Duty, ...] = ("head", "receiver", "supervisor")
 ALGORITHMS = ["EdDSA", "Ed25519"]
 SESSION_COOKIE = "tongban_session"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,16 @@ def _not_signed_in() -> Problem:
     )
 
 
+def _require_own_page(request: Request) -> None:
+    """Raises `Problem` 403 when another site's page has the browser change something in the name of who is signed in.
+
+    SameSite keeps the cookie from other sites, but not from other hosts of the same one.
+    """
+    sent_from = request.headers.get("sec-fetch-site", "same-origin")
+    if request.method not in _SAFE_METHODS and sent_from not in ("same-origin", "none"):
+        raise Problem(403, "foreign-form", "请在本站页面上操作。", "Use the form on this site's own page.")
+
+
 class Policy:
     """Who may use a route: ``dependencies=[Depends(policy)]`` or, where the caller matters, ``Depends(policy)``."""
 
@@ -126,6 +137,8 @@ class Policy:
         token = header.removeprefix("Bearer ") if header else request.cookies.get(SESSION_COOKIE, "")
         if not token:
             raise _not_signed_in()
+        if not header:
+            _require_own_page(request)
         authenticator: Authenticator = request.app.state.authenticator
         caller = authenticator.caller(token)
         if caller.role not in self.roles:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tongban_runtime import documentation, logs, operations, problems, telemetry
 from tongban_runtime.acts import ActSigner
@@ -118,6 +119,23 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
+class Unkept:
+    """Nobody keeps an answer that does not say how it may be kept: most are somebody's own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                if not any(name in (b"cache-control", b"etag") for name, _ in headers):
+                    message["headers"] = [*headers, (b"cache-control", b"no-store")]
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+
 def new_app(title: str, description: str = "") -> FastAPI:
     """An app that serves its own API documentation at /docs and loads nothing from elsewhere.
 
@@ -137,6 +155,7 @@ def new_app(title: str, description: str = "") -> FastAPI:
 
 def prepare_app(app: FastAPI, runtime: Runtime) -> FastAPI:
     """Gives an app what every service's app has: errors as problems, health, operations, the runtime in its state."""
+    app.add_middleware(Unkept)
     problems.install(app)
     app.add_exception_handler(VaultUnavailableError, answer_unavailable)
     app.include_router(operations.router)

@@ -171,6 +171,9 @@ async def test_promised_materials_are_brought_on_the_page(counter: Counter) -> N
     assert (await send(counter, path, {"x": "1"}, {"material.none": ("", b"")})).status_code == 422
     wrong = await send(counter, path, {}, {"material.design-scheme": ("a.pdf", b"x")})
     assert wrong.status_code == 422
+    for found in (page, wrong.text):
+        assert "http-equiv" not in found
+        assert 'href=""' not in found
     sent = await send(counter, path, {}, {"material.business-licence": ("执照.pdf", b"licence")})
     assert sent.status_code == 303, sent.text
     await counter.one(case, ApplicationSupplemented)
@@ -189,7 +192,8 @@ async def test_a_non_acceptance_names_who_is_competent_and_can_be_appealed_again
     empty = await send(counter, path, {"decision": str(decision), "way": "reconsideration", "grounds": " "})
     assert empty.status_code == 422
     assert empty.headers["content-type"].startswith("text/html")
-    form = {"decision": str(decision), "way": "reconsideration", "grounds": "本机关有权办理。"}
+    lines = "有权\r\n" * 666
+    form = {"decision": str(decision), "way": "reconsideration", "grounds": lines}
     assert (await send(counter, path, form)).status_code == 303
     await counter.one(case, ApplicationAppealed)
     shown = await page_of(counter, case)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from tongban_intake.api.lean import LeanRoute
 from tongban_intake.api.session import LOGIN_COOKIE, safe_return
 from tongban_local import issuer
 from tongban_runtime.auth import SESSION_COOKIE, Authenticator, routes_without_policy
+from tongban_runtime.database import create_pool
 
 from .conftest import ISSUER, Service
 
@@ -73,6 +75,8 @@ async def test_a_code_without_this_browsers_state_signs_nobody_in(service: Servi
     async with service.client() as client, service.client() as other:
         answer = await other.get("/session", params=await code_for(await sent_to(client, "/")))
         assert answer.status_code == 400
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "请重新登录" in answer.text
         address = await sent_to(client, "/")
         wrong = await client.get(
             "/session", params={"code": "made-up", "state": parse_qs(urlsplit(address).query)["state"][0]}
@@ -93,6 +97,42 @@ async def test_a_token_that_does_not_verify_is_no_session(service: Service, sign
             service.app.state.authenticator = own
         assert answer.status_code == 401
         assert SESSION_COOKIE not in client.cookies
+
+
+async def test_another_host_s_page_changes_nothing_with_the_session_of_this_one(service: Service) -> None:
+    path = f"/v1/applications/{uuid4()}/withdrawal"
+    cookie = {"Cookie": f"{SESSION_COOKIE}={service.token(uuid4())}"}
+    async with service.client() as client:
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 404), ("none", 404)):
+            answer = await client.post(path, headers=cookie | {"Sec-Fetch-Site": site})
+            assert (site, answer.status_code) == (site, status)
+        assert (
+            await client.get("/v1/applications", headers=cookie | {"Sec-Fetch-Site": "cross-site"})
+        ).status_code == 200
+
+
+async def test_nobody_keeps_what_is_somebody_s_own(service: Service) -> None:
+    async with service.client(uuid4()) as client:
+        for path in ("/v1/applications", "/v1/drafts", "/v1/ledger", f"/v1/proofs/{uuid4()}", "/applications"):
+            assert (path, (await client.get(path)).headers["cache-control"]) == (path, "no-store")
+        assert "cache-control" not in (await client.get("/static/pages.css")).headers
+
+
+async def test_whatever_goes_wrong_with_a_page_is_told_in_words(service: Service) -> None:
+    closed = await create_pool(service.runtime.settings.database.get_secret_value(), 1)
+    await closed.close()
+    own = service.app.state.intake
+    async with service.client(uuid4()) as client:
+        fields = {f"a{number}": (None, "1") for number in range(300)}
+        many = await client.post(f"/applications/{uuid4()}/appeals", files=fields)
+        service.app.state.intake = replace(own, pool=closed)
+        try:
+            failed = await client.get("/applications")
+        finally:
+            service.app.state.intake = own
+    for answer, status in ((many, 400), (failed, 500)):
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, "text/html")
+        assert 'href="/applications"' in answer.text
 
 
 @pytest.mark.parametrize(

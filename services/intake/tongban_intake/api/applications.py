@@ -263,8 +263,8 @@ async def _commit(intake: Intake, submission: Submission) -> Receipt:
         raise Problem(
             503,
             "not-stored",
-            "暂时无法保存。请用同一个 Idempotency-Key 重新提交，不会产生第二份申请。",
-            "It could not be stored for certain. Send it again with the same Idempotency-Key: "
+            "暂时无法保存，请重新提交，不会产生第二份申请（接口：用同一个 Idempotency-Key）。",
+            "It could not be stored for certain. Send it again (API: with the same Idempotency-Key): "
             "no second application is made.",
             headers={"Retry-After": "1"},
         ) from error

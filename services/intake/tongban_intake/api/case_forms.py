@@ -16,7 +16,7 @@ from tongban_intake.api.applications import answer_correction, take_back
 from tongban_intake.api.bodies import MAX_BODY_BYTES, AppealRequest, CorrectionRequest, SupplementRequest
 from tongban_intake.api.casefile import Opened, open_case, require_visible, seen_at
 from tongban_intake.api.context import intake_of
-from tongban_intake.api.page_route import PageRoute, page_citizen, require_own_page
+from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen, refuse_large, require_own_page
 from tongban_intake.api.pages import PageApplication, case_page
 from tongban_intake.api.remedies import bring, file_appeal
 from tongban_intake.correction_form import typed_answers
@@ -129,15 +129,13 @@ class _Sent:
 
 async def _read(request: Request) -> _Sent:
     """Raises `Problem` 413. What was left empty is no file."""
-    length = request.headers.get("content-length", "")
     with_files = request.headers.get("content-type", "").startswith("multipart/form-data")
-    if not length.isdigit() or int(length) > (_UPLOAD_BYTES if with_files else MAX_BODY_BYTES):
-        raise Problem(413, "too-large", "提交的内容太大。", "What was sent is too large.")
+    refuse_large(request, _UPLOAD_BYTES if with_files else MAX_BODY_BYTES)
     texts, materials = {}, {}
     async with request.form(max_files=_FILES, max_fields=_FIELDS) as form:
         for name, value in form.items():
             if isinstance(value, str):
-                texts[name] = value
+                texts[name] = as_typed(value)
             elif name.startswith(_MATERIAL) and value.size:
                 materials[name.removeprefix(_MATERIAL)] = await _sha256(value)
     return _Sent(texts, materials)

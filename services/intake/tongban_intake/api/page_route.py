@@ -8,16 +8,18 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from tongban_runtime import logs
 from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen, note_refusal
 from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
+from tongban_intake.api.bodies import MAX_BODY_BYTES
 from tongban_intake.api.context import intake_of
 from tongban_intake.api.turned_away import TurnedAway, put_on_record
 
 
 class PageRoute(APIRoute):
-    """Answers a `Problem`, and an address or form that cannot be read, as a page."""
+    """Answers a `Problem`, an address or form that cannot be read, and a failure of ours as a page."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -31,6 +33,13 @@ class PageRoute(APIRoute):
                 return problem_page(request, problem)
             except RequestValidationError:
                 return problem_page(request, no_such_page())
+            except HTTPException as error:
+                if error.status_code < 400:
+                    raise
+                return problem_page(request, _unreadable(error.status_code))
+            except Exception as error:  # noqa: BLE001 - logged, and told in words instead of as data
+                logs.warning("http.request-failed", error=error, route=self.path)
+                return problem_page(request, _failed())
 
         return answer
 
@@ -41,6 +50,24 @@ def no_such_page() -> Problem:
         "not-found",
         "没有这个页面：请核对地址或编号。",
         "There is no such page: check the address or the number.",
+    )
+
+
+def _unreadable(status: int) -> Problem:
+    return Problem(
+        status,
+        "http",
+        "提交的内容无法读取，请返回后重试。",
+        "What was sent cannot be read: go back and try again.",
+    )
+
+
+def _failed() -> Problem:
+    return Problem(
+        500,
+        "internal",
+        "系统出错，已经记录，请稍后再试。",
+        "Something failed on our side and was recorded; try again later.",
     )
 
 
@@ -73,6 +100,20 @@ class PagePolicy(Policy):
 _roles: tuple[Role, ...] = ("citizen", "officer", "operator")
 page_reader = PagePolicy("signed-in", _roles)
 page_citizen = PagePolicy("citizen", sorted(citizen.roles))
+
+
+def refuse_large(
+    request: Request, most: int = MAX_BODY_BYTES, zh: str = "提交的内容太大。", en: str = "What was sent is too large."
+) -> None:
+    """Raises `Problem` 413 for a form of more bytes, or one that does not say how many it has."""
+    length = request.headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit()) or int(length) > most:
+        raise Problem(413, "too-large", zh, en)
+
+
+def as_typed(value: str) -> str:
+    """A text as it was typed: browsers send its line breaks as two signs each, and count them as one against a limit."""
+    return value.replace("\r\n", "\n")
 
 
 def require_own_page(request: Request) -> None:

@@ -14,8 +14,9 @@ from tongban_runtime.auth import SESSION_COOKIE, public
 from tongban_runtime.problems import Problem
 
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.page_route import PageRoute
 
-router = APIRouter(tags=["session"])
+router = APIRouter(tags=["session"], route_class=PageRoute)
 
 LOGIN_COOKIE = "tongban_login"
 """Holds, during sign-in, the state that only this browser knows and the page to return to."""
@@ -109,6 +110,6 @@ def _failed() -> Problem:
     return Problem(
         400,
         "sign-in-failed",
-        "登录没有完成或已经过期，请从 /login 重新登录。",
-        "Signing in did not complete or took too long: start again at /login.",
+        "登录没有完成或者用时太长，请重新登录。",
+        "Signing in did not complete or took too long: sign in again.",
     )

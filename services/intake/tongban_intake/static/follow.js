@@ -12,17 +12,23 @@
 
   const corrections = () => glance.querySelector("[data-corrections]")?.dataset.corrections;
 
+  // What stands now where the keyboard was: the same link, or the picture of the flow.
+  const again = (gone) => [...document.querySelectorAll("#glance a, #progress a, #progress [tabindex]")]
+    .find((one) => one.getAttribute("href") === gone.getAttribute("href"));
+
   async function refresh(final) {
     const answer = await fetch(`/applications/${application}/live`, { headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const before = corrections();
+    const held = document.activeElement;
     for (const id of ["glance", "progress"]) {
       document.getElementById(id).replaceChildren(...fresh.getElementById(id).childNodes);
     }
+    if (!held.isConnected) again(held)?.focus({ preventScroll: true });
     if (before === corrections() && !final) return;
     if (typed) news.hidden = false;
-    else location.reload();
+    else location.assign(`/applications/${application}`);
   }
 
   const source = new EventSource(`/v1/applications/${application}/events`);
