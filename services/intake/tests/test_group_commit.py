@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -71,6 +72,15 @@ async def test_a_group_has_a_limit(service: Service) -> None:
     await asyncio.gather(*map(commits.submit, group))
     assert len(await stored(service, applicant)) == 100
     assert await commits_of(service, applicant) == 4
+
+
+async def test_whoever_waits_is_answered_when_there_is_no_database(service: Service) -> None:
+    dsn = urlsplit(service.runtime.settings.database.get_secret_value())._replace(path="/tongban_none")
+    pool = await asyncpg.create_pool(urlunsplit(dsn), min_size=0)
+    commits = GroupCommit(pool, service.intake.vault, 500)
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await asyncio.wait_for(commits.submit(await submission(service, uuid4(), "k")), 10)
+    await pool.close()
 
 
 @pytest.mark.parametrize("place", [0, 13, 49])

@@ -83,7 +83,7 @@ class GroupCommit:
             try:
                 async with self._pool.acquire() as connection:
                     await self._drain(connection)
-            except ENGINE_ERRORS as error:
+            except Exception as error:  # noqa: BLE001 - answered to the requests that wait
                 group = self._take()
                 _answer(group, [error] * len(group))
 
