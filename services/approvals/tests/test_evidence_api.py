@@ -1,6 +1,8 @@
 """Proofs on the officers' desk: what is shown of them, checked, objected to, flagged, on a real database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -151,6 +153,18 @@ async def test_an_upload_is_compared_with_the_original_once(desk: Desk) -> None:
     ]
     assert (await desk.task("AA"))["evidence"][0]["grade"] == "B"
     assert (await desk.post("AA/grant"))[:2] == (200, "granted")
+
+
+async def test_a_file_that_was_replaced_is_not_checked_unseen(desk: Desk) -> None:
+    ask = requested(desk.subject, item=ITEM)
+    await desk.hear(ask, failure := failed(ask), first := uploaded(failure))
+    later = replace(first, id=UUID(int=77), time=first.time + timedelta(minutes=1))
+    await desk.hear(later)
+    path = "AA/evidence/map/check?uploaded="
+    assert (await desk.post(f"{path}{first.id}"))[:2] == (409, "evidence-replaced")
+    assert await desk.said(EvidenceChecked) == []
+    assert (await desk.post(f"{path}{later.id}"))[:2] == (200, "open")
+    assert (await desk.said(EvidenceChecked))[0].uploaded == later.id
 
 
 async def test_a_rule_goes_on_once_the_upload_is_checked(deploy: MakeDeployment) -> None:

@@ -34,6 +34,7 @@ ActionConflict = (
         "joint-over",
         "nothing-to-check",
         "checked-already",
+        "evidence-replaced",
         "nothing-to-object-to",
         "objected-already",
         "objections-over",
@@ -182,6 +183,10 @@ CONFLICTS: dict[ActionConflict, tuple[str, str]] = {
     "checked-already": (
         "这项证明已由其他经办人核对。",
         "Another officer has checked this proof already.",
+    ),
+    "evidence-replaced": (
+        "申请人已经换成另一个文件，请打开新文件后再核对。",
+        "The applicant has brought another file since: open that one before you check it.",
     ),
     "nothing-to-object-to": (
         "数据源没有拒绝提供这项证明，无需提出异议；请刷新后查看。",

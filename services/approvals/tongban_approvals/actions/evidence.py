@@ -17,10 +17,17 @@ from tongban_approvals.domain.scope import seen_materials
 from tongban_approvals.store import DeskTask
 
 
-async def check(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, material: str) -> DeskTask:
-    """Says that an uploaded proof was compared with the original: it carries grade B. Raises `Problem` 404 or 409."""
+async def check(
+    tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, material: str, seen: UUID | None
+) -> DeskTask:
+    """Says that an uploaded proof was compared with the original: it carries grade B. Raises `Problem` 404 or 409.
+
+    ``seen`` is the upload that was compared, when the officer says which.
+    """
     desk = await enter(tx, casework, caller, application, step)
     proof = await _proof(desk, material)
+    if seen is not None and proof is not None and proof.uploaded not in (None, str(seen)):
+        raise conflict_problem("evidence-replaced")
     if (earlier := _checked(desk, proof)) is not None:
         if earlier.officer == caller.id:
             return desk.task

@@ -1,8 +1,9 @@
 """What officers do about the proofs of a step."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from tongban_schemas.types import MaterialId, StepId
 
 from tongban_approvals.actions import evidence
@@ -15,15 +16,24 @@ router = APIRouter(prefix="/v1/tasks", tags=["evidence"])
 
 @router.post("/{application}/{step}/evidence/{material}/check")
 async def check(
-    request: Request, caller: Officer, application: UUID, step: StepId, material: MaterialId
+    request: Request,
+    caller: Officer,
+    application: UUID,
+    step: StepId,
+    material: MaterialId,
+    uploaded: Annotated[
+        UUID | None,
+        Query(description="`uploaded` of the proof that was compared: so that no later file is checked unseen."),
+    ] = None,
 ) -> TaskSummary:
     """Says that an uploaded proof was compared with the original: from now on a decision may rest on it.
 
-    409 when nothing was uploaded, somebody checked it before, or another officer holds the step.
+    409 when nothing was uploaded, the applicant has brought another file since, somebody checked it before, or another officer
+    holds the step.
     """
     casework = casework_of(request)
     async with request.app.state.runtime.pool.acquire() as tx, tx.transaction():
-        task = await evidence.check(tx, casework, caller, application, step, material)
+        task = await evidence.check(tx, casework, caller, application, step, material, uploaded)
         return await answer(tx, casework, task)
 
 
