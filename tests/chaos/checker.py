@@ -32,7 +32,7 @@ _EFFECT_FIELDS = {
     "cn.tongban.evidence.dispute-answered.v1": ("dispute",),
     "cn.tongban.evidence.corrected.v1": ("provided", "version"),
     "cn.tongban.evidence.substituted.v1": ("material", "rule"),
-    "cn.tongban.evidence.uploaded.v1": ("material", "because"),
+    "cn.tongban.evidence.uploaded.v1": ("material", "because", "sha256"),
     "cn.tongban.evidence.checked.v1": ("uploaded",),
     "cn.tongban.access.erased.v1": (),
 }

@@ -112,14 +112,26 @@ async def test_what_is_wrong_stands_beside_its_field_and_the_rest_is_kept(desk: 
     assert "还不能提交" in early.text
 
 
+async def test_a_form_holds_no_more_than_a_request_may(desk: Desk) -> None:
+    draft = await begun(desk)
+    for path in (f"/drafts/{draft}/questions", f"/apply/{desk.item.code}", f"/proofs/{draft}/residence-permit/dispute"):
+        answer = await post(desk, path, {"answer.contact_name": "x" * 200_000})
+        assert (path, answer.status_code) == (path, 413)
+        assert answer.headers["content-type"].startswith("text/html")
+
+
 async def test_a_proof_that_is_wrong_is_disputed_on_its_own_page(desk: Desk) -> None:
     draft = await begun(desk)
     await desk.give_all(draft)
     path = f"/proofs/{draft}/residence-permit/dispute"
     assert f'href="{path}"' in await page(desk, f"/drafts/{draft}")
-    assert "示范市示范街道 8 号" in await page(desk, path)
+    form = await page(desk, path)
+    assert "示范市示范街道 8 号" in form
+    assert "是 <span" in form
+    assert "True" not in form
     assert (await post(desk, path, {"text": "门牌号写错了"})).status_code == 422
-    sent = await post(desk, path, {"fields": ["address"], "text": "应为 9 号。"})
+    lines = "号\r\n" * 999 + "。"
+    sent = await post(desk, path, {"fields": ["address"], "text": lines})
     assert (sent.status_code, sent.headers["location"]) == (303, f"/drafts/{draft}")
     only(await desk.service.outbox(draft), EvidenceDisputed)
     assert "来源部门正在核查" in await page(desk, f"/drafts/{draft}")

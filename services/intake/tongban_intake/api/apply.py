@@ -20,7 +20,7 @@ from tongban_intake.api.bodies import DraftRequest
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.drafts import Draft
 from tongban_intake.api.guide import item_in_force
-from tongban_intake.api.page_route import PageRoute, page_citizen, require_own_page
+from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen, refuse_large, require_own_page
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.api.proof_pages import ProofPage, proof_page_of, render_proofs
 from tongban_intake.correction_form import FormField, form_field, typed_answers
@@ -77,6 +77,7 @@ async def start(request: Request, caller: Citizen, code: str) -> Response:
     """Begins a draft; with the person's consent the proofs are asked for at once."""
     intake = intake_of(request)
     item = await item_in_force(intake, code, None)
+    refuse_large(request)
     async with request.form(max_files=0, max_fields=5) as form:
         agrees, english = form.get("consent") == "yes", form.get("language") == "en"
     body = DraftRequest(item=item.code, region=item.region, language="en" if english else "zh")
@@ -120,9 +121,10 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
     intake = intake_of(request)
     page = await proof_page_of(intake, application, caller)
     draft = await drafts.get_draft(request, application, caller)
+    refuse_large(request)
     async with request.form(max_files=0, max_fields=_FIELDS) as form:
         typed = {
-            name.removeprefix(_ANSWER): str(value)
+            name.removeprefix(_ANSWER): as_typed(value)
             for name, value in form.items()
             if name.startswith(_ANSWER) and isinstance(value, str)
         }

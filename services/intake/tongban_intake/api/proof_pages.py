@@ -17,7 +17,14 @@ from tongban_runtime.problems import Problem
 from tongban_intake import pages
 from tongban_intake.api import proofs, uploads
 from tongban_intake.api.context import Intake, intake_of
-from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen, require_own_page
+from tongban_intake.api.page_route import (
+    PageRoute,
+    as_typed,
+    no_such_page,
+    page_citizen,
+    refuse_large,
+    require_own_page,
+)
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.evidence.shown import CaseProofs, GivenValue, ProofDetail, case_proofs
 from tongban_intake.presentation import ProofShown, Words, proofs_shown
@@ -31,6 +38,7 @@ OWN_FORM = [Depends(require_own_page)]
 
 _TEXT = 2000
 _UPLOAD_BYTES = 21 * 1024 * 1024
+_YES_NO = {"true": Words(zh="是", en="yes"), "false": Words(zh="否", en="no")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,11 @@ class ProofPage:
         return f"/applications/{self.case}/proofs" if self.submitted else f"/drafts/{self.case}"
 
     def reads(self, value: GivenValue) -> Words:
-        """A value as a person reads it: where the form has a label for it, by that."""
+        """A value as a person reads it: yes or no, by the form's label where it has one, else itself."""
+        if value.value is None:
+            return Words(zh="（无法打开）", en="(cannot be opened)")
+        if (known := _YES_NO.get(str(value.value).lower())) is not None:
+            return known
         label = self.item.form.fields.get(value.answer or "", {}).get("x-labels", {}).get(str(value.value))
         shown = str(value.value)
         return Words(zh=shown, en=shown) if label is None else Words(zh=label["zh"], en=label["en"])
@@ -93,7 +105,7 @@ def render_proofs(
     page: ProofPage, *, still: bool, status: int = 200, problem: tuple[str, Problem] | None = None
 ) -> Response:
     """The list of proofs; it renews itself while something is pending, unless it is to stand ``still``."""
-    uploading = any(one.upload_allowed for one in page.told.proofs)
+    uploading = any(one.upload_allowed or one.replace_allowed for one in page.told.proofs)
     return pages.render(
         "proofs.html",
         status,
@@ -118,9 +130,10 @@ async def dispute(request: Request, caller: Citizen, application: PageApplicatio
     """Says that what a source gave is wrong."""
     intake = intake_of(request)
     page = await proof_page_of(intake, application, caller)
+    refuse_large(request)
     async with request.form(max_files=0, max_fields=60) as form:
         fields = [str(one) for one in form.getlist("fields")]
-        text = str(form.get("text", "")).strip()
+        text = as_typed(str(form.get("text", ""))).strip()
     try:
         body = proofs.DisputeRequest.model_validate({"fields": fields, "text": text})
     except ValidationError:
@@ -175,9 +188,7 @@ async def upload(request: Request, caller: Citizen, application: PageApplication
 
 async def _file(request: Request) -> tuple[bytes, str | None]:
     """The chosen file and the name that the browser gave. Raises `Problem` 413, 422."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > _UPLOAD_BYTES:
-        raise Problem(413, "too-large", "文件太大，最多 20 MiB。", "The file is too large: 20 MiB at most.")
+    refuse_large(request, _UPLOAD_BYTES, "文件太大，最多 20 MiB。", "The file is too large: 20 MiB at most.")
     async with request.form(max_files=1, max_fields=5) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.size:

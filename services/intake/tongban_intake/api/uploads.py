@@ -46,7 +46,10 @@ async def put_file(
     caller: Annotated[Caller, Depends(citizen)],
     promise: Annotated[bool, Query(description="The person promises that it is true: grade D.")] = False,
 ) -> Response:
-    """Brings a proof whose fetch has failed. The same file again, after it was kept, gets the same answer."""
+    """Brings a proof whose fetch has failed. The same file again, after it was kept, gets the same answer.
+
+    Another file replaces it, while nobody has compared it with the original or decided on it.
+    """
     intake = intake_of(request)
     async with intake.pool.acquire() as connection:
         await require_own(connection, case, caller)
@@ -120,8 +123,8 @@ async def bring(intake: Intake, caller: Caller, case: UUID, material: str, check
     async with intake.pool.acquire() as connection:
         await require_own(connection, case, caller)
         known = await desk.recall(connection, case)
-        if (position := _kept_before(known, await rows.find(connection, case, material), checked)) is not None:
-            return position
+        if (before := _kept_before(known, await rows.find(connection, case, material), checked)) is not None:
+            return before
         upload = desk.allowed(case, material, known)
         if promise:
             _refuse_promise(await _item(intake, connection, case, known), material)
@@ -131,20 +134,22 @@ async def bring(intake: Intake, caller: Caller, case: UUID, material: str, check
     try:
         with telemetry.span("supplement", **{"tongban.subject": str(case)}) as span:
 
-            async def act(tx: Tx) -> int:
+            async def act(tx: Tx) -> tuple[int, bool]:
                 entered = await enter(intake, tx, case)
+                await require_own(tx, case, caller)
+                known = await desk.recall(tx, case)
+                if (same := _kept_before(known, await rows.find(tx, case, material), checked)) is not None:
+                    return same, False
                 refuse_if_ended(entered.history)
-                current = desk.allowed(case, material, await desk.recall(tx, case))
+                current = desk.allowed(case, material, known)
                 if current.id != upload.id:
                     raise _moved_on()
-                position = await entered.say(
-                    current.said(checked, entered.now, telemetry.format_traceparent(span), promise=promise)
-                )
-                await rows.add(tx, file, entered.now)
-                return position
+                event = current.said(checked, entered.now, telemetry.format_traceparent(span), promise=promise)
+                position = await entered.say(event)
+                await rows.add(tx, file, event.time)
+                return position, True
 
-            position = await transact(intake, act)
-            kept = True
+            position, kept = await transact(intake, act)
     finally:
         if not kept:
             await intake.uploads.files.give_up(file.name)
@@ -209,8 +214,8 @@ def _moved_on() -> Problem:
     return Problem(
         409,
         "case-moved-on",
-        "上传期间这份材料又调取了一次，请查看结果后再上传。",
-        "The proof was fetched once more meanwhile: look at what came of it, then try again.",
+        "上传期间这份材料又调取了一次，或者已换成另一个文件，请查看后再上传。",
+        "The proof was fetched once more meanwhile, or another file was brought: look at it, then try again.",
     )
 
 

@@ -25,6 +25,7 @@ from tongban_schemas.types import ItemRef
 from tongban_intake.evidence.answers import source_of
 from tongban_intake.evidence.asking import MAX_ATTEMPTS, attempts, basis_text
 from tongban_intake.evidence.picture import Picture
+from tongban_intake.evidence.replacing import may_replace
 from tongban_intake.presentation import Words
 
 Origin = Literal["asked", "fetched", "awaited", "derived"]
@@ -92,6 +93,9 @@ class ProofDetail(BaseModel):
     corrections: list[CorrectedAt] = []
     rule: RuleShown | None = None
     upload_allowed: bool = False
+    replace_allowed: bool = Field(
+        default=False, description="Another file may be brought in place of the one that was."
+    )
     refetch_allowed: bool = False
     overdue: bool = False
 
@@ -197,6 +201,7 @@ def proof_detail(
         ],
         rule=_rule(seen, proof),
         upload_allowed=proof.upload_allowed,
+        replace_allowed=may_replace(proof, seen.facts),
         refetch_allowed=may_refetch(proof) and attempts(seen.facts, material) < MAX_ATTEMPTS,
         overdue=proof.overdue,
     )

@@ -20,6 +20,7 @@ from tongban_schemas.events import evidence
 from tongban_schemas.events.evidence import EvidenceUploaded, upload_field
 
 from tongban_intake import domain
+from tongban_intake.evidence.replacing import MOST, may_replace, uploads
 from tongban_intake.uploads import check, rows
 from tongban_intake.uploads.check import Checked, Converter
 from tongban_intake.uploads.rows import KeptFile
@@ -28,6 +29,7 @@ from tongban_intake.uploads.scan import Scanner, ScannerSilentError
 from tongban_intake.uploads.store import Files, FilesUnavailableError
 
 _SETTLED_AFTER: Final = timedelta(days=1)
+_LATER: Final = timedelta(microseconds=1)
 _MODELS: Final[Mapping[str, type[EventData]]] = {
     **domain.MODELS,
     **{model.TYPE: model for model in evidence.EVENTS},
@@ -78,9 +80,12 @@ class Uploads:
 
         How many they were. Raises `FilesUnavailableError`.
         """
-        left = await rows.unknown(pool, await self.files.older_than(now - _SETTLED_AFTER))
-        await self.files.delete(left)
-        return len(left)
+        swept = 0
+        async for some in self.files.older_than(now - _SETTLED_AFTER):
+            left = await rows.unknown(pool, some)
+            await self.files.delete(left)
+            swept += len(left)
+        return swept
 
     async def open(self, keys: CaseKeys, file: KeptFile) -> bytes:
         """The file. Raises `Problem` 503, `SealBrokenError`."""
@@ -93,15 +98,27 @@ class Uploads:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload that is allowed: the event after which it is, and the id that its own event will have."""
+    """An upload that is allowed: the event after which it is, and the one whose file it replaces, if any."""
 
     case: UUID
     material: str
     because: Event
-    id: UUID
+    before: Event | None = None
+
+    @property
+    def id(self) -> UUID:
+        """The id that its event will have: one for each failure, and one for each file that is replaced."""
+        return event_id(EvidenceUploaded.TYPE, str(self.case), *self._names)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        replaced = () if self.before is None else (str(self.before.id),)
+        return self.material, str(self.because.id), *replaced
 
     def said(self, checked: Checked, at: datetime, traceparent: str | None, *, promise: bool) -> Event:
-        """The fact that the file was brought."""
+        """The fact that the file was brought: later than the one that it replaces, whatever the clocks of two machines say."""
+        if self.before is not None:
+            at = max(at, self.before.time + _LATER)
         data = EvidenceUploaded(
             material=self.material,
             because=self.because.id,
@@ -113,7 +130,7 @@ class Upload:
             promise=promise,
         )
         cause = replace(self.because, traceparent=traceparent)
-        return facts.derive(cause, data, self.material, str(self.because.id), source=domain.SOURCE, time=at)
+        return facts.derive(cause, data, *self._names, source=domain.SOURCE, time=at)
 
 
 def digest(checked: Checked) -> bytes:
@@ -127,12 +144,19 @@ async def recall(tx: Tx | Pool, case: UUID) -> tuple[Event, ...]:
 
 
 def allowed(case: UUID, material: str, known: tuple[Event, ...]) -> Upload:
-    """The upload that the facts allow. Raises `Problem` 409: a proof is fetched first."""
+    """The upload that the facts allow: after a failure, and in place of a file that nobody has checked or decided on.
+
+    Raises `Problem` 409.
+    """
     proof = proofs(known).get(material)
-    if proof is None or not proof.upload_allowed or proof.because is None:
-        raise _not_allowed(proof)
-    because = next(fact for fact in known if str(fact.id) == proof.because)
-    return Upload(case, material, because, event_id(EvidenceUploaded.TYPE, str(case), material, proof.because))
+    if proof is None or not (proof.upload_allowed or may_replace(proof, known)):
+        raise _not_allowed(proof, known)
+    by_id = {str(fact.id): fact for fact in known}
+    if proof.upload_allowed:
+        return Upload(case, material, by_id[str(proof.because)])
+    before = by_id[str(proof.uploaded)]
+    assert isinstance(before.data, EvidenceUploaded)
+    return Upload(case, material, by_id[str(before.data.because)], before)
 
 
 def no_store() -> Problem:
@@ -144,14 +168,21 @@ def no_store() -> Problem:
     )
 
 
-def _not_allowed(proof: Proof | None) -> Problem:
+def _not_allowed(proof: Proof | None, known: tuple[Event, ...]) -> Problem:
     state = "not-asked" if proof is None else proof.state
-    if state == "uploaded":
+    if proof is not None and state == "uploaded":
+        if uploads(known, proof.material) >= MOST:
+            return Problem(
+                409,
+                "uploads-over",
+                f"这份材料已经上传 {MOST} 次，不能再更换，请带原件请工作人员核对。",
+                f"This proof was brought {MOST} times and cannot be replaced any more: show an officer the original.",
+            )
         return Problem(
             409,
             "already-uploaded",
-            "这份材料已经上传。要更换它，请先重新调取。",
-            "This proof was brought already: to replace it, have it fetched again first.",
+            "这份材料已经由工作人员核对，或者已据以作出决定，不能再更换。",
+            "An officer has compared this proof with the original or decided on it: it cannot be replaced any more.",
         )
     zh, en = _FETCH_FIRST.get(state, _FETCH_FIRST["waiting"])
     return Problem(

@@ -1,6 +1,7 @@
 """The store of files: a folder or a bucket, beside the database. It only ever sees sealed bytes under random names."""
 
 import secrets
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ from obstore.store import ObjectStore, from_url
 from tongban_runtime import logs
 
 _NAME_BYTES: Final = 24
+_LISTED: Final = 1000
 
 
 class FilesUnavailableError(ConnectionError):
@@ -53,15 +55,11 @@ class Files:
         except (BaseError, OSError, ValueError) as error:
             raise FilesUnavailableError("the store of files deletes nothing") from error
 
-    async def older_than(self, at: datetime) -> list[str]:
-        """The objects that were put before an instant. Raises `FilesUnavailableError`."""
+    async def older_than(self, at: datetime) -> AsyncIterator[list[str]]:
+        """The objects that were put before an instant, some at a time. Raises `FilesUnavailableError`."""
         try:
-            return [
-                found["path"]
-                async for some in obstore.list(self._open())
-                for found in some
-                if found["last_modified"] < at
-            ]
+            async for some in obstore.list(self._open(), chunk_size=_LISTED):
+                yield [found["path"] for found in some if found["last_modified"] < at]
         except (BaseError, OSError, ValueError) as error:
             raise FilesUnavailableError("the store of files lists nothing") from error
 
