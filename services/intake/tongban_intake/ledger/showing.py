@@ -119,6 +119,8 @@ class Teller:
                     zh=f"{who.zh}的一名工作人员查看，为了{purpose.zh}。",
                     en=f"An officer of {who.en} looked, {purpose.en}.",
                 )
+            case "used" if line.department is None:
+                return Words(zh=f"{who.zh}自动使用，为了{purpose.zh}。", en=f"{who.en} used it, {purpose.en}.")
             case "used":
                 return Words(
                     zh=f"{who.zh}的系统自动使用，为了{purpose.zh}。",
