@@ -24,11 +24,11 @@ async def said(desk: Desk) -> list[Event]:
     return [event for event in await desk.service.outbox(desk.case) if isinstance(event.data, EvidenceUploaded)]
 
 
-async def shown(desk: Desk, material: str = SEEN) -> bytes:
+async def shown(desk: Desk) -> httpx.Response:
     async with desk.client() as client:
-        answer = await client.get(f"/v1/proofs/{desk.case}/{material}/file")
+        answer = await client.get(f"/v1/proofs/{desk.case}/{SEEN}/file")
     assert answer.status_code == 200, answer.text
-    return answer.content
+    return answer
 
 
 async def may_replace(desk: Desk, material: str = SEEN) -> bool:
@@ -54,11 +54,17 @@ async def test_another_file_takes_the_place_of_a_wrong_one(desk: Desk) -> None:
     assert second.data.because == failure.id
     assert first.id != second.id
     assert first.time < second.time
-    assert hashlib.sha256(await shown(desk)).hexdigest() == second.data.sha256
+    found = await shown(desk)
+    assert hashlib.sha256(found.content).hexdigest() == second.data.sha256
+    assert found.headers["etag"] == f'"{second.id}"'
     proof = proofs(await recall(desk.service.runtime.pool, UUID(desk.case)))[SEEN]
     assert (proof.state, proof.grade, proof.uploaded) == ("uploaded", "C", str(second.id))
     assert (await desk.put(document())).json() == answer.json()
     assert len(await said(desk)) == 2
+    async with desk.client() as client:
+        assert (await client.post(f"/v1/applications/{desk.case}/withdrawal")).status_code == 202
+    assert not await may_replace(desk)
+    assert kind(await desk.put(picture())) == "case-ended"
 
 
 async def test_what_an_officer_has_checked_stays(desk: Desk) -> None:

@@ -99,6 +99,7 @@ async def get_file(
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "X-Content-Type-Options": "nosniff",
             "Cache-Control": "no-store",
+            "ETag": f'"{file.uploaded}"',
         },
     )
 

@@ -201,7 +201,7 @@ def proof_detail(
         ],
         rule=_rule(seen, proof),
         upload_allowed=proof.upload_allowed,
-        replace_allowed=may_replace(proof, seen.facts),
+        replace_allowed=seen.runs and may_replace(proof, seen.facts),
         refetch_allowed=may_refetch(proof) and attempts(seen.facts, material) < MAX_ATTEMPTS,
         overdue=proof.overdue,
     )
