@@ -36,6 +36,10 @@ def _app() -> FastAPI:
     async def tasks(caller: Annotated[Caller, Depends(officer)]) -> list[str]:
         return sorted(caller.departments)
 
+    @app.post("/tasks", dependencies=[Depends(officer)])
+    async def change() -> str:
+        return "changed"
+
     @app.get("/open", dependencies=[Depends(public)])
     async def open_to_all() -> str:
         return "yes"
@@ -53,6 +57,18 @@ async def test_a_good_token_names_the_caller() -> None:
     by_header = await _get("/tasks", Authorization=f"Bearer {_token()}")
     by_cookie = await _get("/tasks", Cookie=f"{SESSION_COOKIE}={_token()}")
     assert by_header.json() == by_cookie.json() == ["ecology"]
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)]
+)
+async def test_a_session_changes_nothing_for_another_host_s_page(site: str, status: int) -> None:
+    cookie = {"Cookie": f"{SESSION_COOKIE}={_token()}", "Sec-Fetch-Site": site}
+    transport = httpx.ASGITransport(app=_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.post("/tasks", headers=cookie)).status_code == status
+        assert (await client.get("/tasks", headers=cookie)).status_code == 200
+        assert (await client.post("/tasks", headers={"Authorization": f"Bearer {_token()}"})).status_code == 200
 
 
 @pytest.mark.parametrize(
