@@ -140,7 +140,7 @@ def objection_stage(proof: Proof) -> ObjectionStage | None:
 
 def fetched_materials(known: Mapping[str, Proof], announced: AbstractSet[str]) -> frozenset[str]:
     """The materials that a source gave or has still to give, or that a rule stands in for: nobody may be asked for them."""
-    return (announced - known.keys()) | frozenset(
+    return frozenset(announced - known.keys()).union(
         name
         for name, one in known.items()
         if one.pending or (one.state in ("provided", "substituted") and not one.withdrawn)

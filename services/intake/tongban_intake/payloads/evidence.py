@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongban_intake.payloads.base import Body, Item
+from tongban_intake.payloads.base import Body, Item, text_default
 
 
 class EvidenceRequested(Body, frozen=True, gc=False, tag="evidence-requested"):
@@ -33,12 +33,12 @@ class EvidenceProvided(Body, frozen=True, gc=False, tag="evidence-provided"):
     material: str
     department: str
     recorded_at: datetime
-    grade: str = "A"
+    grade: str = text_default("A")
     values: dict[str, Any] = msgspec.field(default_factory=dict)
     sealed: dict[str, str] = msgspec.field(default_factory=dict)
     valid_until: datetime | None = None
     under_dispute: bool = False
-    stage: str = "answer"
+    stage: str = text_default("answer")
     officer: UUID | None = None
 
 
@@ -61,7 +61,7 @@ class EvidenceRefused(Body, frozen=True, gc=False, tag="evidence-refused"):
     ground: str
     basis: str
     reason: str
-    stage: str = "answer"
+    stage: str = text_default("answer")
 
 
 class EvidenceFailed(Body, frozen=True, gc=False, tag="evidence-failed"):
@@ -147,7 +147,7 @@ class EvidenceUploaded(Body, frozen=True, gc=False, tag="evidence-uploaded"):
 
     material: str
     because: UUID
-    grade: str = "C"
+    grade: str = text_default("C")
     promise: bool = False
 
 
@@ -158,7 +158,7 @@ class EvidenceChecked(Body, frozen=True, gc=False, tag="evidence-checked"):
     material: str
     department: str
     step: str | None = None
-    grade: str = "B"
+    grade: str = text_default("B")
 
 
 AnyEvidence = (
