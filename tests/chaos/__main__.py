@@ -16,8 +16,23 @@ from tests.chaos.faults import Doses
 from tests.chaos.sabotage import SABOTAGES
 from tests.chaos.system import System
 
-FULL = Scale(cases=300, doses=Doses(kills=5, freezes=2, kafka_kills=2, postgres_restarts=1), seconds=300.0)
-SHORT = Scale(cases=40, doses=Doses(kills=1, freezes=1, kafka_kills=1, postgres_restarts=1), seconds=70.0, rest=60.0)
+FULL = Scale(
+    cases=220,
+    doses=Doses(kills=5, freezes=2, kafka_kills=2, postgres_restarts=1),
+    seconds=300.0,
+    enrolments=80,
+    families=16,
+    corrections=80,
+)
+SHORT = Scale(
+    cases=28,
+    doses=Doses(kills=1, freezes=1, kafka_kills=1, postgres_restarts=1),
+    seconds=70.0,
+    rest=60.0,
+    enrolments=12,
+    families=3,
+    corrections=16,
+)
 PROBE = Scale(cases=24, doses=Doses(kills=0, freezes=0, kafka_kills=0, postgres_restarts=0), seconds=6.0, rest=12.0)
 PROBED = ("intake", "approvals-construction", "certificates", "notify")
 """Services of a sabotage probe: those that the single-step item needs."""

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from tongban_catalog.item import Item, applicable_steps
 from tongban_schemas.events import access
 
-Kind = Literal["lost", "duplicate", "order", "view", "unfinished", "chain"]
+from tests.chaos import proofs
+from tests.chaos.model import Evidence, Logged, Violation
 
 _EFFECT_FIELDS = {
     "cn.tongban.application.submitted.v1": (),
@@ -23,61 +23,15 @@ _EFFECT_FIELDS = {
     "cn.tongban.notification.sent.v1": ("notification",),
     "cn.tongban.notification.failed.v1": ("notification",),
     "cn.tongban.evidence.requested.v1": ("material", "attempt"),
-    "cn.tongban.evidence.provided.v1": ("request", "stage"),
-    "cn.tongban.evidence.not-recorded.v1": ("request", "stage"),
-    "cn.tongban.evidence.refused.v1": ("request", "stage"),
     "cn.tongban.evidence.failed.v1": ("request", "final"),
+    "cn.tongban.evidence.disputed.v1": ("provided",),
     "cn.tongban.evidence.overdue.v1": ("request", "stage"),
     "cn.tongban.evidence.objected.v1": ("refusal",),
-    "cn.tongban.evidence.dispute-answered.v1": ("dispute",),
-    "cn.tongban.evidence.corrected.v1": ("provided", "version"),
     "cn.tongban.evidence.substituted.v1": ("material", "rule"),
     "cn.tongban.evidence.uploaded.v1": ("material", "because", "sha256"),
     "cn.tongban.evidence.checked.v1": ("uploaded",),
     "cn.tongban.access.erased.v1": (),
 }
-_FIRST_STAGE = "answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    kind: Kind
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """One record of a fact topic, in log order within its partition."""
-
-    topic: str
-    event_id: str
-    type: str
-    source: str
-    subject: str
-    sequence: int
-    body: Mapping[str, Any]
-
-    @property
-    def step(self) -> str:
-        return str(self.body.get("step", ""))
-
-
-@dataclass(slots=True)
-class Evidence:
-    """What a campaign left behind. ``submitted``: item code and answers of every application that got a 202."""
-
-    submitted: dict[str, tuple[str, Mapping[str, Any]]]
-    log: list[Logged]
-    view_states: dict[str, str]
-    view_hash: str = ""
-    rebuild_hash: str = ""
-    unsent: int = 0
-    parked: int = 0
-    chains: dict[str, bytes] = field(default_factory=dict)
-    """The vault's own newest chain value of every case that it told something of."""
-    certificates: Counter[str] = field(default_factory=Counter)
-    mails: dict[str, int] = field(default_factory=dict)
-    mails_owed: int = 0
 
 
 def check(evidence: Evidence, items: Mapping[str, Item]) -> list[Violation]:
@@ -93,6 +47,9 @@ def check(evidence: Evidence, items: Mapping[str, Item]) -> list[Violation]:
         found += _flow(subject, records, items[code], answers)
         found += _finish(subject, records, evidence)
         found += _chain(subject, records, evidence.chains.get(subject))
+        found += proofs.answers(subject, records, evidence.closed)
+        found += proofs.grounds(subject, records, items[code])
+    found += proofs.corrections(evidence, by_case)
     found += [
         Violation("lost", f"{case}: in the log, but nobody submitted it")
         for case in by_case - evidence.submitted.keys()
@@ -144,27 +101,19 @@ def _duplicates(subject: str, records: list[Logged]) -> Iterator[Violation]:
     for record in records:
         fields = _EFFECT_FIELDS.get(record.type)
         if fields is not None:
-            ids[(_family(record.type), *(str(_of(record, name)) for name in fields))].add(record.event_id)
+            ids[(_family(record.type), *(str(record.body[name]) for name in fields))].add(record.event_id)
     for effect, events in ids.items():
         if len(events) > 1:
             yield Violation("duplicate", f"{subject}: {' '.join(effect)} happened {len(events)} times")
 
 
-def _of(record: Logged, name: str) -> object:
-    """A field of the payload. An empty answer, which has no stage, is one of the first."""
-    return record.body.get(name, _FIRST_STAGE) if name == "stage" else record.body[name]
-
-
 def _family(event_type: str) -> str:
-    """Effects that exclude one another count as one: a step is decided once, a request answered once."""
+    """Effects that exclude one another count as one: a step is decided once."""
     return {
         "cn.tongban.approval.granted.v1": "decided",
         "cn.tongban.approval.refused.v1": "decided",
         "cn.tongban.notification.sent.v1": "notified",
         "cn.tongban.notification.failed.v1": "notified",
-        "cn.tongban.evidence.provided.v1": "answered",
-        "cn.tongban.evidence.not-recorded.v1": "answered",
-        "cn.tongban.evidence.refused.v1": "answered",
     }.get(event_type, event_type)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -10,9 +11,14 @@ from tongban_local import mailbox
 from tongban_local.programs import CERTIFICATES
 from tongban_schemas.topics import TOPICS
 
-from tests.chaos.checker import Evidence, Logged
 from tests.chaos.load import Submitted
+from tests.chaos.model import Changed, Evidence, Logged
 from tests.chaos.system import System
+
+_SOURCES_BUSY = """
+    SELECT EXISTS (SELECT FROM evidence_request WHERE state IN ('open', 'desk')) OR EXISTS (SELECT FROM correction)
+        OR EXISTS (SELECT FROM evidence_dispute WHERE outcome IS NULL)
+"""
 
 
 async def read_log(kafka: str, prefix: str) -> list[Logged]:
@@ -51,10 +57,14 @@ def _logged(record: Any, prefix: str) -> Logged:
     )
 
 
-async def gather(system: System, submitted: Submitted) -> Evidence:
+async def gather(system: System, submitted: Submitted, changes: Sequence[Changed]) -> Evidence:
     """What the run left behind. Does not judge."""
     evidence = Evidence(
-        submitted=submitted.cases, log=await read_log(system.stack.kafka, system.prefix), view_states={}
+        submitted=submitted.cases,
+        log=await read_log(system.stack.kafka, system.prefix),
+        view_states={},
+        holders=submitted.holders,
+        changes=changes,
     )
     evidence.view_states = await view_states(system)
     for service in system.services:
@@ -70,6 +80,8 @@ async def gather(system: System, submitted: Submitted) -> Evidence:
             if service in CERTIFICATES:
                 rows = await connection.fetch("SELECT application, count(*) AS n FROM certificate GROUP BY application")
                 evidence.certificates += Counter({str(row["application"]): row["n"] for row in rows})
+                rows = await connection.fetch("SELECT request FROM evidence_request WHERE state = 'closed'")
+                evidence.closed |= {str(row["request"]) for row in rows}
             if service == "notify":
                 evidence.mails_owed = await connection.fetchval(
                     "SELECT count(*) FROM notification WHERE channel = 'email' AND state = 'sent'"
@@ -103,7 +115,7 @@ async def view_states(system: System) -> dict[str, str]:
 
 
 async def is_idle(system: System) -> bool:
-    """Nothing unsent, nothing parked, no message pending, and the view has every fact that the log has."""
+    """Nothing unsent, nothing parked, no message pending, nothing asked of a source that it has not answered or told on."""
     for service in system.services:
         if service == "intake-view":
             continue
@@ -113,7 +125,7 @@ async def is_idle(system: System) -> bool:
                 "SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL) OR EXISTS (SELECT FROM parked)"
             )
             if service in CERTIFICATES:
-                busy |= await connection.fetchval("SELECT EXISTS (SELECT FROM evidence_request WHERE state = 'open')")
+                busy |= await connection.fetchval(_SOURCES_BUSY)
             if service == "notify":
                 busy |= await connection.fetchval("SELECT EXISTS (SELECT FROM notification WHERE state = 'pending')")
             if busy:

@@ -1,32 +1,42 @@
-"""People at work during a campaign: applicants who send until they are answered, officers who decide what is open."""
+"""People at work during a campaign: applicants who send until they are answered, officers who receive and decide what is open."""
 
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 import httpx
 from tongban_catalog.item import Item, split_personal
-from tongban_catalog.load import load_catalog
 from tongban_local import programs
 
 from tests.chaos.system import System
 
 _APPLICANT = UUID(int=0xA991)
 _OFFICER = UUID(int=0x0FF1CE)
+REGION = "990101"
 _TRANSIENT = (429, 500, 502, 503, 504)
 
 
 @dataclass(slots=True)
 class Submitted:
-    """Applications that got a 202: id -> item code and the answers that are not personal."""
+    """Applications that got a 202: id -> item code and the answers that are not personal.
+
+    holders: the number whose records their proofs are, by case. disputed: those of which a proof was disputed.
+    """
 
     cases: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
+    disputed: set[str] = field(default_factory=set)
     retries: int = 0
+
+    def keep(self, case: str, item: Item, answers: Mapping[str, Any], holder: str | None = None) -> None:
+        """Remembers an application."""
+        self.cases[case] = (item.code, split_personal(item, answers)[0])
+        if holder is not None:
+            self.holders[case] = holder
 
 
 async def apply(
@@ -55,42 +65,52 @@ def _answers(item: Item, rng: random.Random) -> dict[str, Any]:
 async def _file(
     client: httpx.AsyncClient, run: str, number: int, item: Item, answers: dict[str, Any], submitted: Submitted
 ) -> None:
-    body = {"item": item.code, "region": "990101", "answers": answers}
-    response = await _insist(client, "/v1/applications", body, submitted, {"Idempotency-Key": f"{run}-{number}"})
+    body = {"item": item.code, "region": REGION, "answers": answers}
+    key = {"Idempotency-Key": f"{run}-{number}"}
+    response = await insist(client, "/v1/applications", submitted, json=body, headers=key)
     response.raise_for_status()
     case = response.json()["application"]
-    submitted.cases[case] = (item.code, split_personal(item, answers)[0])
-    if number % 2 and _answered_by_rule(item):
-        await _insist(client, f"/v1/proofs/{case}", {}, submitted, {})
+    submitted.keep(case, item, answers, next((answers.get(source.holder) for source in item.sources), None))
+    if item.sources:
+        await insist(client, f"/v1/proofs/{case}", submitted)
     if number % 37 == 11:
-        withdrawal = await _insist(client, f"/v1/applications/{case}/withdrawal", {}, submitted, {})
-        if withdrawal.is_success:
-            submitted.withdrawn.add(case)
+        await withdraw(client, case, submitted)
 
 
-def _answered_by_rule(item: Item) -> bool:
-    """Whether the item has proofs to fetch, and none of them waits for a person at its source, whom a campaign does not have."""
-    return {_sharing()[source.resource] for source in item.sources} == {"unconditional"}
+async def withdraw(client: httpx.AsyncClient, case: str, submitted: Submitted) -> None:
+    """Takes an application back, if it is not too late."""
+    withdrawal = await insist(client, f"/v1/applications/{case}/withdrawal", submitted, json={})
+    if withdrawal.is_success:
+        submitted.withdrawn.add(case)
 
 
-@cache
-def _sharing() -> Mapping[str, str]:
-    """The class of sharing of every resource."""
-    return {name: resource.sharing.kind for name, resource in load_catalog().resources.items()}
-
-
-async def _insist(
-    client: httpx.AsyncClient, path: str, body: dict[str, Any], submitted: Submitted, headers: dict[str, str]
-) -> httpx.Response:
+async def insist(client: httpx.AsyncClient, path: str, submitted: Submitted, **request: Any) -> httpx.Response:
+    """Posts again and again until somebody answers."""
     async with asyncio.timeout(240):
         while True:
             try:
-                response = await client.post(path, json=body, headers=headers)
+                response = await client.post(path, **request)
                 if response.status_code not in _TRANSIENT:
                     return response
             except httpx.TransportError:
                 pass
             submitted.retries += 1
+            await asyncio.sleep(0.3)
+
+
+async def receive(system: System) -> None:
+    """An officer of every receiving body: accepts what lies at the desk, for ever. Cancelled at the end."""
+    departments = [one for served in programs.APPROVALS.values() for one in served]
+    token = system.token("officer", _OFFICER, departments, duties=["receiver"])
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=system.url("intake"), headers=headers, timeout=5) as client:
+        while True:
+            try:
+                response = await client.get("/v1/receipts", params={"state": "waiting"})
+                for receipt in response.json()["receipts"] if response.status_code == 200 else []:
+                    await client.post(f"/v1/receipts/{receipt['application']}/accept", json={})
+            except httpx.TransportError:
+                pass
             await asyncio.sleep(0.3)
 
 

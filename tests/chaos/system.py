@@ -48,9 +48,18 @@ class System:
     def url(self, service: str) -> str:
         return self.stack.url(service)
 
-    def token(self, role: Role, sub: UUID, departments: Sequence[str] = ()) -> str:
+    def token(
+        self,
+        role: Role,
+        sub: UUID,
+        departments: Sequence[str] = (),
+        duties: Sequence[str] = (),
+        service: str | None = None,
+    ) -> str:
         key = tokens.prepare(self.stack.secrets)
-        request = TokenRequest(role=role, sub=sub, departments=tuple(departments))
+        request = TokenRequest(
+            role=role, sub=sub, departments=tuple(departments), duties=tuple(duties), service=service
+        )
         return tokens.sign(key, self.stack.url("issuer"), request)
 
     def environment(self, service: str) -> dict[str, str]:
