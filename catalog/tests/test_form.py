@@ -1,8 +1,11 @@
+import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tongban_catalog.item import Item, form_errors, split_personal
 from tongban_catalog.load import load_catalog
+from tongban_runtime.sealing import misplaced
 
 ITEM = load_catalog().item("enterprise-investment-project")
 
@@ -42,6 +45,16 @@ def test_a_message_says_what_to_do_in_both_languages(changed: dict[str, Any], zh
     assert zh in found[field][0]
     assert en in found[field][1]
     assert field == changed.get("drop", next(iter(changed)))
+
+
+@pytest.mark.parametrize(
+    "answer", ["s1.", "s1.AAAA", '厂房 "s1.x', ["s1.x"], {"s1.x": 1}, {"a": ["厂房", {"b": "s1."}]}]
+)
+def test_an_answer_in_the_clear_cannot_be_taken_for_a_sealed_value(answer: Any) -> None:
+    """Readers set such an event aside, and after a few of them they stop."""
+    assert misplaced(uuid4(), json.dumps({"answers": {"project_name": answer}}).encode())
+    assert "不能以 s1. 开头" in errors(project_name=answer)["project_name"][0]
+    assert errors(project_name="厂房 s1.", contact_email="s1.me@example.com") == {}
 
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_form() -> None:

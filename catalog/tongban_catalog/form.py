@@ -138,11 +138,15 @@ class Form:
     def errors(self, answers: Mapping[str, Any]) -> list[FieldError]:
         """What is wrong, one message a field, in the order of the form; empty when the form is complete.
 
+        An answer that would travel in the clear may not look like a sealed value: its event would be set aside everywhere.
+
         Messages never hold the person's answer.
         """
         if not _encodable("".join((*answers, *(value for value in answers.values() if isinstance(value, str))))):
             broken = sorted(name for name, value in answers.items() if not (_encodable(name) and _encodable(value)))
             return [_field_error(_printable(name), _UNREADABLE) for name in broken]
+        if sealed := sorted(name for name, value in answers.items() if self._would_look_sealed(name, value)):
+            return [_field_error(name, _LIKE_SEALED) for name in sealed]
         found: dict[str, tuple[int, Text]] = {}
         wrong = list(self._validator.iter_errors(answers if isinstance(answers, dict) else dict(answers)))
         if not wrong:
@@ -155,6 +159,9 @@ class Form:
         place = {name: index for index, name in enumerate(self.fields)}
         ordered = sorted(found, key=lambda name: (place.get(name, len(place)), name))
         return [_field_error(name, found[name][1]) for name in ordered]
+
+    def _would_look_sealed(self, name: str, value: object) -> bool:
+        return name not in self.personal and (_looks_sealed(value) or _looks_sealed(name))
 
     def _explained(self, error: jsonschema_rs.ValidationError) -> list[tuple[str, Text]]:
         names = list(self.fields)
@@ -186,6 +193,18 @@ class Form:
 _UNREADABLE = Text(
     "内容含有无法识别的字符,请重新输入。", "The text holds characters that cannot be read: type it again."
 )
+
+
+_LIKE_SEALED = Text("不能以 s1. 开头,请改写。", "Text may not begin with s1.: write it differently.")
+
+
+def _looks_sealed(value: object) -> bool:
+    """Whether readers of the event would take the answer, or a part of it, for a sealed value, and set the case aside."""
+    if isinstance(value, str):
+        return '"s1.' in f'"{value}'
+    if isinstance(value, dict):
+        return any(_looks_sealed(name) or _looks_sealed(part) for name, part in value.items())
+    return isinstance(value, list) and any(map(_looks_sealed, value))
 
 
 def _encodable(value: object) -> bool:
