@@ -2,12 +2,13 @@
 memory for a few minutes. Each release is a fact on ``tongban.access.v1``; so is each refusal.
 """
 
+import asyncio
 import base64
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
 from tongban_schemas.events.access import AccessRule, Purpose
@@ -20,8 +21,11 @@ RELEASES: Final = "/v1/vault/releases"
 REFUSALS: Final = "/v1/vault/refusals"
 KEPT_SECONDS: Final = 300.0
 """How long keys are kept in memory; an erasure is complete after it."""
+BATCH: Final = 500
+"""How many requests, or attempts, the vault takes at once."""
 _KEPT: Final = 10_000
 
+Asked = TypeVar("Asked")
 Post = Callable[[str, JsonObject], Awaitable[tuple[int, JsonObject]]]
 """(path at the vault, JSON body) -> (status, JSON answer), signed in as this service. Raises `VaultUnavailableError`."""
 
@@ -114,8 +118,10 @@ class VaultKeyring:
         self._post = post
         self._now = now
         self._kept: OrderedDict[tuple[object, ...], tuple[float, dict[str, bytes]]] = OrderedDict()
+        self._waking: asyncio.TimerHandle | None = None
 
     async def release(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
+        self._forget()
         found: dict[int, CaseKeys | Refused] = {}
         for place, request in enumerate(wanted):
             if (kept := self._look_up(request)) is not None:
@@ -127,11 +133,17 @@ class VaultKeyring:
         return [found[place] for place in range(len(wanted))]
 
     async def turned_away(self, attempts: Sequence[Attempt]) -> None:
-        await self._send(REFUSALS, {"attempts": [_document(one) for one in attempts]})
+        for part in _batches(attempts):
+            await self._send(REFUSALS, {"attempts": [_document(one) for one in part]})
 
     async def _ask(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
-        answer = await self._send(RELEASES, {"requests": [_document(one) for one in wanted]})
-        return [self._taken(request, released) for request, released in zip(wanted, answer["releases"], strict=True)]
+        found: list[CaseKeys | Refused] = []
+        for part in _batches(wanted):
+            answer = await self._send(RELEASES, {"requests": [_document(one) for one in part]})
+            found += [
+                self._taken(request, released) for request, released in zip(part, answer["releases"], strict=True)
+            ]
+        return found
 
     async def _send(self, path: str, body: JsonObject) -> JsonObject:
         status, answer = await self._post(path, body)
@@ -145,21 +157,40 @@ class VaultKeyring:
         keys = {name: base64.urlsafe_b64decode(key) for name, key in released["keys"].items()}
         if not request.fields <= keys.keys():
             raise KeyMissingError("the vault gave fewer keys than were asked for")
+        self._forget()
         place = _place(request)
-        before = self._look_up(request, whole=False) or {}
-        self._kept[place] = (self._now() + KEPT_SECONDS, before | keys)
-        self._kept.move_to_end(place)
-        while len(self._kept) > _KEPT:
+        until, before = self._kept.get(place, (self._now() + KEPT_SECONDS, {}))
+        self._kept[place] = (until, before | keys)
+        if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+        self._come_back()
         return CaseKeys(keys)
 
-    def _look_up(self, request: KeyRequest, *, whole: bool = True) -> dict[str, bytes] | None:
-        """The keys that are kept for a request; None when one of its fields is missing, unless ``whole`` is off."""
+    def _look_up(self, request: KeyRequest) -> dict[str, bytes] | None:
+        """The keys that are kept for a request; None when one of its fields is missing."""
         kept = self._kept.get(_place(request))
-        if kept is None or kept[0] <= self._now():
-            self._kept.pop(_place(request), None)
-            return None
-        return kept[1] if not whole or request.fields <= kept[1].keys() else None
+        return kept[1] if kept is not None and request.fields <= kept[1].keys() else None
+
+    def _forget(self) -> None:
+        """Lets go of the keys whose time is over. What was given first is over first: later keys prolong nothing."""
+        now = self._now()
+        while self._kept and next(iter(self._kept.values()))[0] <= now:
+            self._kept.popitem(last=False)
+
+    def _come_back(self) -> None:
+        """Sees to it that keys are let go of when nobody asks for any, too."""
+        if self._kept and self._waking is None:
+            pause = next(iter(self._kept.values()))[0] - self._now()
+            self._waking = asyncio.get_running_loop().call_later(pause, self._wake)
+
+    def _wake(self) -> None:
+        self._waking = None
+        self._forget()
+        self._come_back()
+
+
+def _batches(asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+    return (asked[start : start + BATCH] for start in range(0, len(asked), BATCH))
 
 
 def _place(request: KeyRequest) -> tuple[object, ...]:
