@@ -8,15 +8,19 @@ import httpx
 import pytest
 from tongban_catalog.codes import normalised
 from tongban_catalog.load import Catalog
-from tongban_intake.store import case_index
+from tongban_intake.evidence.identity import IDENTITY_FIELD, Identity
+from tongban_intake.store import applications, case_index, evidence
+from tongban_intake.store.evidence import Consent
 from tongban_intake.vault import searching
 from tongban_intake.vault.erasing import erase
-from tongban_intake.vault.searching import hashed, index_person
+from tongban_intake.vault.known import cases_known
+from tongban_intake.vault.searching import hashed, index_anew, index_person
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.access import AccessGranted
 
 from .conftest import Service
 from .counter import kind_of
+from .test_cases import correction_asked
 
 LEAD, STEP, STRANGER = "administrative-approval", "development-reform", "education"
 OFFICER = UUID(int=8)
@@ -123,6 +127,36 @@ async def test_the_database_holds_no_number_and_forgets_with_the_case(
         await erase(tx, vault, {case: "retention-over"})
     assert await case_index.find(pool, "enterprise", hashed(vault.encryption, uscc), None, 9) == []
     assert (await look(service, uscc)).json() == {"cases": []}
+
+
+async def test_a_number_that_was_corrected_finds_the_case_no_more(
+    service: Service, application: dict[str, Any], uscc: str
+) -> None:
+    case, vault, pool = await applied(service, application, uscc), service.intake.vault, service.runtime.pool
+    person, right = f"99{uuid4().int % 10**15:015}X", f"9199{uuid4().int % 10**13:013}X"
+    sealed = (await service.keys(case)).seal(case, IDENTITY_FIELD, Identity("示例", person).text())
+    item = await applications.item_of(pool, case)
+    assert item is not None
+    async with pool.acquire() as tx, tx.transaction():
+        await evidence.keep(tx, Consent(case, item, sealed, service.intake.clock.now()))
+        await index_person(tx, vault, case, person)
+    asked = correction_asked(str(case), ["company_uscc"])
+    await service.hear(asked)
+    owner = await pool.fetchval("SELECT applicant FROM application WHERE id = $1", case)
+    async with service.client(owner) as client:
+        body = {"request": str(asked.id), "answers": {"company_uscc": right}}
+        answer = await client.post(f"/v1/applications/{case}/corrections", json=body)
+    assert answer.status_code == 202, answer.text
+    assert (await look(service, uscc)).json() == {"cases": []}
+    for number, kind in ((right, "enterprise"), (person, "citizen")):
+        (found,) = (await look(service, number, LEAD, kind)).json()["cases"]
+        assert found["application"] == str(case)
+    async with pool.acquire() as tx, tx.transaction():
+        await erase(tx, vault, {case: "retention-over"})
+        history = (await cases_known(tx, vault.shelf, [case], ()))[case]
+        assert history.item is not None
+        await index_anew(tx, vault, [(case, history.item, history.history)])
+    assert await pool.fetchval("SELECT count(*) FROM case_index WHERE application = $1", case) == 0
 
 
 async def test_a_citizens_own_number_is_found_though_it_is_sealed(service: Service, catalog: Catalog) -> None:

@@ -71,6 +71,13 @@ async def test_only_the_owner_sees_a_draft(service: Service, citizen: UUID, appl
         assert (await client.get(path)).status_code == 404
 
 
+async def test_deleting_what_nobody_has_leaves_no_trace(service: Service, citizen: UUID) -> None:
+    nothing = uuid4()
+    async with service.client(citizen) as client:
+        assert (await client.delete(f"{PATH}/{nothing}")).status_code == 204
+    assert await service.runtime.pool.fetchval("SELECT count(*) FROM subject WHERE id = $1", nothing) == 0
+
+
 async def test_what_a_draft_holds_is_sealed(service: Service, citizen: UUID, application: dict[str, Any]) -> None:
     draft = await begun(service, citizen, application)
     row = await service.runtime.pool.fetchval("SELECT d::text FROM draft d WHERE id = $1", UUID(draft["draft"]))

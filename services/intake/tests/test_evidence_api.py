@@ -15,7 +15,9 @@ from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog
 from tongban_intake import domain
 from tongban_intake.evidence.asking import GRACE
+from tongban_intake.store import case_index
 from tongban_intake.store import evidence as store
+from tongban_intake.vault.searching import hashed
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.clock import FakeClock
@@ -32,8 +34,10 @@ from tongban_schemas.events.evidence import (
 from .conftest import Service, only, serving
 from .counter import whole_catalog
 from .proving import (
+    GIVEN,
     ID_NUMBER,
     OWN,
+    corrected,
     dispute_answered,
     failed,
     not_recorded,
@@ -158,8 +162,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def _desk(dsn: str, catalog: Catalog, sign_in: SignIn) -> AsyncIterator[Desk]:
-    clock, item = FakeClock(), proving_item(catalog)
+async def _desk(dsn: str, catalog: Catalog, sign_in: SignIn, **changes: Any) -> AsyncIterator[Desk]:
+    clock, item = FakeClock(), Item.from_definition(proving_item(catalog).definition | changes)
     events = [*whole_catalog(catalog, clock, item), *resources_published(clock.now())]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TONGBAN_USERINFO", sign_in.address)
@@ -198,6 +202,24 @@ async def test_a_case_is_found_by_the_verified_number_of_its_person(desk: Desk) 
     found = {one["application"] for one in answer.json()["cases"]}
     assert case in found
     assert draft not in found
+
+
+async def test_a_number_that_its_source_corrects_finds_the_case_no_more(
+    database: Callable[[str], Awaitable[str]], catalog: Catalog, sign_in: SignIn
+) -> None:
+    holder = {"name": "child_name", "code": "employer_name"}
+    async with _desk(await database("tongban_intake"), catalog, sign_in, holder=holder) as desk:
+        case, pool = await desk.submitted(), desk.service.runtime.pool
+
+        async def found(number: str) -> list[str]:
+            value = hashed(desk.service.intake.vault.encryption, number)
+            return [str(hit.case) for hit in await case_index.find(pool, "enterprise", value, None, 9)]
+
+        asked, before = (await desk.requests(case))["work-proof"], str(GIVEN["social-insurance-99"]["employer"])
+        assert await found(before) == [case]
+        gave = provided(asked, await desk.service.keys(case))
+        await desk.service.hear(corrected(asked, gave, employer="示例重工"))
+        assert (await found(before), await found("示例重工")) == ([], [case])
 
 
 async def test_a_draft_asks_when_the_person_agrees_and_nothing_before(desk: Desk) -> None:

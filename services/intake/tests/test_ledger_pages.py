@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from tongban_intake.vault import Vault
+from tongban_intake.vault.erasing import erase
 from tongban_intake.vault.rules import Asker
 from tongban_runtime.keys import Attempt, KeyRequest
 from tongban_schemas.events.access import AccessDoubted, AccessExplained, AccessGranted
@@ -109,6 +110,19 @@ async def test_a_doubt_is_answered_by_its_department_and_stands_at_the_line(coun
     assert "为了答复您的疑问" in page
     purposes = [one.data.purpose for one in await counter.said(looked, AccessGranted)]  # type: ignore[attr-defined]
     assert purposes.count("explain") >= 2
+
+
+async def test_a_doubt_of_an_erased_case_waits_for_nobody(counter: Counter, looked: str) -> None:
+    (line,) = await lines_of(counter)
+    async with counter.service.client(counter.person) as client:
+        sent = await client.post(f"/v1/ledger/{looked}/{line['event']}/doubt", json=QUESTION)
+    assert sent.status_code == 202, sent.text
+    async with counter.service.runtime.pool.acquire() as tx, tx.transaction():
+        await erase(tx, counter.service.intake.vault, {UUID(looked): "retention-over"})
+    async with officer(counter) as body:
+        assert (await body.get("/v1/doubts")).json() == []
+    await fold(counter, looked)
+    assert [(one["kind"], len(one["doubts"])) for one in await lines_of(counter)] == [("erased", 0), ("looked", 1)]
 
 
 async def test_what_was_refused_is_told_with_the_reason(counter: Counter, looked: str) -> None:

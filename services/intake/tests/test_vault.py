@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -141,6 +142,17 @@ async def test_only_services_open_the_vault(service: Service, case: UUID) -> Non
     assert await recorded(service, case) == []
 
 
+async def test_what_is_too_long_is_not_read_from_anybody(service: Service) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+
+    async with service.client() as nobody:
+        for content in (b" " * (4 * 1024 * 1024 + 1), endless()):
+            assert (await nobody.post("/v1/vault/releases", content=content)).status_code == 413
+        assert (await nobody.post("/v1/vault/releases", json={"requests": []})).status_code == 401
+
+
 async def test_what_the_vault_says_is_chained_and_said_once(service: Service, case: UUID) -> None:
     text = (await service.keys(case)).seal(uuid4(), "access.doubted", "为什么查看？")
     data = AccessDoubted(access=UUID(int=1), department="housing", text=text, chain=FIRST_CHAIN)
@@ -173,6 +185,11 @@ async def test_a_vault_with_other_keys_keeps_nothing(service: Service, tmp_path:
         await service.intake.vault.keep(tx, [service.intake.vault.new(uuid4())])
         with pytest.raises(VaultKeysMissingError):
             await stranger.keep(tx, [stranger.new(uuid4())])
+
+
+async def test_a_new_key_is_not_shown(service: Service) -> None:
+    made = service.intake.vault.new(uuid4())
+    assert str(made.root) not in repr(made)
 
 
 def test_makers_of_a_key_file_agree(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The end of personal data: when a case's time is over, what an erasure leaves, and what a copy of the database is worth."""
 
+import asyncio
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from tongban_intake.uploads.store import Files
-from tongban_intake.vault import KeyEncryption, Vault, VaultKeysMissingError, chain
+from tongban_intake.vault import KeyEncryption, Vault, VaultKeysMissingError, chain, store
 from tongban_intake.vault.command import check
-from tongban_intake.vault.erasing import Erased, Retention, draft_due, due, erase, erase_due, rotate
+from tongban_intake.vault.erasing import Erased, Retention, draft_due, due, erase, erase_due, finish, rotate
 from tongban_runtime.keys import KeyRequest, KeysRefusedError
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import encode_body
@@ -18,6 +20,7 @@ from tongban_schemas.events.access import AccessErased
 from tongban_schemas.events.applications import ApplicationNotAccepted, ApplicationSubmitted, ApplicationWithdrawn
 
 from .conftest import Service, only
+from .counter import Counter
 from .test_vault_rules import PROJECT, SCHOOL, event, known, requested, submitted
 
 WITHDRAWN = event(ApplicationWithdrawn())
@@ -102,6 +105,90 @@ async def test_a_rotation_loses_nothing_and_other_processes_follow(
     assert await pool.fetchval("SELECT count(*) FROM vault_key WHERE epoch <> $1", epoch + 1) == (
         await pool.fetchval("SELECT count(*) FROM vault_key WHERE wrapped IS NULL AND epoch <> $1", epoch + 1)
     )
+
+
+async def test_nobody_waits_for_a_rotation_and_an_interrupted_one_leaves_no_copy_that_opens(
+    service: Service, application: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, vault, pool = await applied(service, application), service.intake.vault, service.runtime.pool
+    folder = service.intake.settings.vault_dir
+    copies: list[Any] = []
+
+    async def dies(tx: Any, anew: Any, epoch: int) -> None:
+        await real(tx, anew, epoch)
+        copies.append(await tx.fetchrow("SELECT wrapped, epoch FROM vault_key WHERE application = $1", case))
+        await keeps_one()
+        raise OSError("killed")
+
+    async def keeps_one() -> None:
+        started = Vault(KeyEncryption(folder), vault.clock)
+        for one in (vault, started):
+            async with pool.acquire() as tx, tx.transaction():
+                await asyncio.wait_for(one.keep(tx, [one.new(uuid4())]), 5)
+
+    real = store.rewrap
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "rewrap", dies)
+        with pytest.raises(OSError, match="killed"):
+            await rotate(pool, vault)
+    await keeps_one()
+    (copy,) = copies
+    assert KeyEncryption(folder).unwrap(case, copy["wrapped"], copy["epoch"])
+    async with pool.acquire() as tx, tx.transaction():
+        await erase(tx, vault, {case: "retention-over"})
+    assert await finish(pool, vault)
+    assert len(list(folder.glob("[0-9]*.key"))) == 1
+    for encryption in (vault.encryption, KeyEncryption(folder)):
+        with pytest.raises(VaultKeysMissingError):
+            encryption.unwrap(case, copy["wrapped"], copy["epoch"])
+
+
+async def test_only_one_rotates_at_a_time(service: Service, application: dict[str, Any]) -> None:
+    case, vault, pool = await applied(service, application), service.intake.vault, service.runtime.pool
+    folder = service.intake.settings.vault_dir
+    others = [Vault(KeyEncryption(folder), vault.clock) for _ in range(3)]
+    done = await asyncio.gather(
+        *(rotate(pool, one) for one in others), *(applied(service, application) for _ in range(5))
+    )
+    assert len(list(folder.glob("[0-9]*.key"))) == 1
+    for one in (case, *(found for found in done if isinstance(found, UUID))):
+        sealed = only(await service.outbox(one), ApplicationSubmitted).data.sealed  # type: ignore[attr-defined]
+        assert (await vault.open(pool, one)).open("contact_name", sealed["contact_name"])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+async def test_a_rotation_on_another_database_destroys_no_key(counter: Counter, tmp_path: Path) -> None:
+    vault, pool = Vault(KeyEncryption(tmp_path), counter.clock), counter.service.runtime.pool
+    vault.encryption.make(7)
+    before = files(tmp_path)
+    assert await rotate(pool, vault) == await finish(pool, vault) == 0
+    await counter.apply()
+    with pytest.raises(VaultKeysMissingError):
+        await rotate(pool, vault)
+    assert files(tmp_path) == before
+
+
+def test_a_destroyed_key_is_overwritten_on_disk_and_may_be_gone_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = KeyEncryption(tmp_path), KeyEncryption(tmp_path)
+    one.make(2)
+    path, on_disk, sync = tmp_path / "1.key", [], os.fsync
+    key = path.read_bytes()
+
+    def note(descriptor: int) -> None:
+        sync(descriptor)
+        on_disk.extend([path.read_bytes()] if path.exists() else [])
+
+    monkeypatch.setattr(os, "fsync", note)
+    assert one.destroy_before(2) == [1]
+    assert len(on_disk) == 1
+    assert key not in on_disk
+    other.destroy_before(2)
+    assert other.epochs == {2}
 
 
 async def test_the_time_of_a_withdrawn_case_passes(service: Service, application: dict[str, Any]) -> None:

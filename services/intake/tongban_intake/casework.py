@@ -23,15 +23,16 @@ from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationReceived
+from tongban_schemas.events.evidence import EvidenceCorrected
 from tongban_schemas.types import Act, ActKind, ItemRef
 
-from tongban_intake.domain.history import SOURCE, Answers, History, submission
+from tongban_intake.domain.history import SOURCE, History, submission
 from tongban_intake.domain.receiving import receipt
 from tongban_intake.domain.timing import Days, earliest, next_moment, time_says
 from tongban_intake.evidence.picture import Touched
 from tongban_intake.evidence.work import EvidenceWork
 from tongban_intake.store import numbers, receipts
-from tongban_intake.vault.searching import index_holders
+from tongban_intake.vault.searching import index_anew, index_holders
 
 RECEIVED_BASIS = "行政许可法第三十二条 Administrative Licensing Law, art. 32"
 """The legal basis that receiving acts name."""
@@ -110,7 +111,7 @@ class Casework:
         await facts.remember(tx, [published])
         if isinstance(event.data, ApplicationCorrected):
             history = History.of(published.subject, (*known.history.facts, published), known.item)
-            await index_holders(tx, self.evidence.vault, [_answers_of(replace(known, history=history))])
+            await index_anew(tx, self.evidence.vault, [(UUID(published.subject), known.item, history)])
         case = Case(published.subject, (*known.history.facts, published), published)
         await self.advance(tx, [case], self.clock.now())
         return published
@@ -145,12 +146,31 @@ class Casework:
         """The cases with what was said about their proofs, and when time has something to say of these next."""
         touched = [Touched(UUID(case.subject), case.facts, case.cause.traceparent) for case in cases]
         answers = await self.evidence.genuine(tx, touched, answers)
+        await self._find_corrected(tx, cases, answers)
         moved = await self.evidence.advance(tx, touched, until, answers)
         if not moved.said:
             return cases, moved.moments
         return [
             replace(case, facts=(*case.facts, *moved.said.get(UUID(case.subject), ()))) for case in cases
         ], moved.moments
+
+    async def _find_corrected(self, tx: Tx, cases: Sequence[Case], answers: Sequence[Event]) -> None:
+        """Applications of which a source corrected something are found by what it says now."""
+        changed = {event.subject for event in answers if isinstance(event.data, EvidenceCorrected)}
+        refs = [
+            (case, data.item)
+            for case in cases
+            if case.subject in changed and (data := submission(case.facts)) is not None
+        ]
+        if not refs:
+            return
+        items = await self.shelf.items(tx, {ref for _, ref in refs})
+        found = [
+            (UUID(case.subject), items[ref], History.of(case.subject, case.facts, items[ref]))
+            for case, ref in refs
+            if ref in items
+        ]
+        await index_anew(tx, self.evidence.vault, found)
 
     async def _known(self, tx: Tx, cases: Sequence[tuple[Case, Item]]) -> dict[str, Known]:
         folded = [(case, item, History.of(case.subject, case.facts, item)) for case, item in cases]
@@ -178,7 +198,8 @@ class Casework:
             for (one, _), (code, day), serial in zip(fresh, days, drawn, strict=True)
         }
         await numbers.keep(tx, given)
-        await index_holders(tx, self.evidence.vault, [_answers_of(one) for one, _ in fresh])
+        told = [(UUID(one.history.subject), one.item, one.history) for one, _ in fresh]
+        await index_holders(tx, self.evidence.vault, told)
         events = []
         for one, sent in fresh:
             numbered = replace(one, history=replace(one.history, number=given[UUID(sent.subject)]))
@@ -246,10 +267,6 @@ class Casework:
 def _is_unfinished(case: Case, item: Item) -> bool:
     """Whether anything may be left to do: cheaply, because nearly every fact is one of a case that was accepted by rule."""
     return item.acceptance.by == "officer" or not any(isinstance(fact.data, ApplicationAccepted) for fact in case.facts)
-
-
-def _answers_of(known: Known) -> tuple[UUID, Item, Answers]:
-    return UUID(known.history.subject), known.item, known.history.answers
 
 
 def _is_new(known: Known) -> bool:

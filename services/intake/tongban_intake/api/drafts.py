@@ -171,12 +171,13 @@ async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
     Somebody else's stays, and nobody learns that there is one; the attempt is on record.
     """
     async with intake.pool.acquire() as tx, tx.transaction():
-        await facts.lock(tx, [draft])
-        applicant = await applications.applicant_of(tx, draft)
-        owner = applicant or await drafts.owner_of(tx, draft)
-        if owner is None or applicant == caller.id:
+        owner = await applications.applicant_of(tx, draft) or await drafts.owner_of(tx, draft)
+        if owner is None:
             return
         if owner == caller.id:
+            await facts.lock(tx, [draft])
+            if await applications.applicant_of(tx, draft) is not None:
+                return
             erased = await erase(tx, intake.vault, {draft: "draft-discarded"})
     if owner != caller.id:
         await put_on_record(intake, not_own(_not_found(), draft, caller))

@@ -1,13 +1,15 @@
 """What services ask of the vault: keys for a purpose, and to put on record whom they turned away."""
 
 import base64
-from typing import Annotated, Any, cast
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from tongban_runtime.auth import Caller, note_refusal, service
-from tongban_runtime.keys import Attempt, KeyRequest, Refused
+from tongban_runtime.keys import BATCH, Attempt, KeyRequest, Refused
 from tongban_runtime.problems import Problem
 from tongban_schemas.events.access import AccessRule, Purpose
 from tongban_schemas.events.access import Caller as ServiceName
@@ -17,10 +19,33 @@ from tongban_intake.api.context import intake_of
 from tongban_intake.vault import Asker
 from tongban_intake.vault.rules import PURPOSES
 
-router = APIRouter(prefix="/v1/vault", tags=["vault"])
+_LONGEST: Final = 4 * 1024 * 1024
+"""The longest request, in bytes."""
+
+
+class ShortRoute(APIRoute):
+    """Answers 413 to what is too long, or does not say how long it is, before it reads it or asks who sends it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            length = request.headers.get("content-length", "")
+            if not (length.isascii() and length.isdigit() and int(length) <= _LONGEST):
+                raise Problem(
+                    413,
+                    "too-large",
+                    f"请求须写明 Content-Length，且不超过 {_LONGEST} 字节。",
+                    f"A request says its Content-Length, {_LONGEST} bytes at most.",
+                )
+            return await handler(request)
+
+        return answer
+
+
+router = APIRouter(prefix="/v1/vault", tags=["vault"], route_class=ShortRoute)
 Service = Annotated[Caller, Depends(service)]
 
-_BATCH = 500
 _Name = Annotated[str, Field(max_length=64)]
 _FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -52,13 +77,13 @@ class TurnedAway(_Asked):
 class ReleaseRequest(BaseModel):
     """Up to 500 requests, answered in this order."""
 
-    requests: list[WantedKeys] = Field(max_length=_BATCH)
+    requests: list[WantedKeys] = Field(max_length=BATCH)
 
 
 class RefusalReport(BaseModel):
     """Up to 500 attempts."""
 
-    attempts: list[TurnedAway] = Field(max_length=_BATCH)
+    attempts: list[TurnedAway] = Field(max_length=BATCH)
 
 
 class Released(BaseModel):
@@ -80,7 +105,7 @@ class Recorded(BaseModel):
     recorded: int
 
 
-@router.post("/releases", responses=described(401, 403, 422, success=200), response_model_exclude_none=True)
+@router.post("/releases", responses=described(401, 403, 413, 422, success=200), response_model_exclude_none=True)
 async def release(request: Request, body: ReleaseRequest, caller: Service) -> Releases:
     """Gives the keys of fields that a purpose covers. Each release and each refusal is on record before it is answered."""
     intake, asker = intake_of(request), _asker(request, caller)
@@ -109,7 +134,7 @@ async def release(request: Request, body: ReleaseRequest, caller: Service) -> Re
     )
 
 
-@router.post("/refusals", responses=described(401, 403, 422, success=200))
+@router.post("/refusals", responses=described(401, 403, 413, 422, success=200))
 async def refusals(request: Request, body: RefusalReport, caller: Service) -> Recorded:
     """Puts attempts on record that the service turned away itself; the same attempt once an hour."""
     intake, asker = intake_of(request), _asker(request, caller)

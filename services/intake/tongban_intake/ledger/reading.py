@@ -23,6 +23,7 @@ from tongban_intake.store import applications, drafts, view
 from tongban_intake.vault import Vault
 
 _CASES = 200
+"""How many applications, and how many erased drafts, one's whole ledger tells of: the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,16 @@ class CaseLedger:
 
 
 async def own_cases(pool: Pool, person: UUID) -> list[UUID]:
-    """A person's applications and drafts."""
+    """A person's applications and drafts, those that were erased as well."""
     listed = [row.application for row in await view.listed(pool, person, _CASES)]
-    return listed + [row.id for row in await drafts.of(pool, person)]
+    begun = [row.id for row in await drafts.of(pool, person)]
+    return list(dict.fromkeys((*listed, *begun, *await drafts.erased_of(pool, person, _CASES))))
 
 
 async def is_own(connection: Tx | Pool, case: UUID, person: UUID) -> bool:
     if await applications.applicant_of(connection, case) == person:
         return True
-    return await drafts.find(connection, case, person) is not None
+    return await drafts.owner_of(connection, case) == person
 
 
 async def read(pool: Pool, shelf: Shelf, vault: Vault, cases: Collection[UUID]) -> list[CaseLedger]:

@@ -44,6 +44,24 @@ async def put(tx: Tx, entries: Iterable[Entry]) -> None:
         )
 
 
+async def replace(tx: Tx, cases: Iterable[UUID], entries: Iterable[Entry]) -> None:
+    """Makes locked cases findable by these entries and by nothing else."""
+    kept = list(entries)
+    await tx.execute(
+        """
+        DELETE FROM case_index c WHERE application = ANY($1) AND NOT EXISTS (
+            SELECT FROM unnest($2::text[], $3::bytea[], $4::uuid[]) AS k(kind, hash, application)
+            WHERE (k.kind, k.hash, k.application) = (c.kind, c.hash, c.application)
+        )
+        """,
+        list(cases),
+        [one.kind for one in kept],
+        [one.hash for one in kept],
+        [one.case for one in kept],
+    )
+    await put(tx, kept)
+
+
 async def find(tx: Tx | Pool, kind: Kind, value: bytes, after: Hit | None, limit: int) -> list[Hit]:
     """The applications with this hash, newest first, from after one on; no drafts."""
     rows = await tx.fetch(

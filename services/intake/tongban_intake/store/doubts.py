@@ -1,6 +1,6 @@
 """SQL of doubts: what a department has to explain of its use of personal data."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,11 @@ async def of_line(tx: Tx, application: UUID, access: UUID) -> list[StoredDoubt]:
         "SELECT * FROM doubt WHERE application = $1 AND access = $2 ORDER BY doubted_at, doubt", application, access
     )
     return [_doubt(row) for row in rows]
+
+
+async def forget(tx: Tx, cases: Iterable[UUID]) -> None:
+    """Removes the doubts of cases; that there were any stays in the ledger."""
+    await tx.execute("DELETE FROM doubt WHERE application = ANY($1)", list(cases))
 
 
 async def explained(tx: Tx, doubt: UUID, at: datetime) -> None:

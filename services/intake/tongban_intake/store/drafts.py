@@ -1,4 +1,4 @@
-"""SQL of drafts: what somebody has begun to fill in, sealed as a whole."""
+"""SQL of drafts: what somebody has begun to fill in, sealed as a whole; and whose those were that were erased."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -58,9 +58,19 @@ async def find_many(tx: Tx | Pool, ids: Iterable[UUID]) -> dict[UUID, StoredDraf
 
 
 async def owner_of(tx: Tx | Pool, draft: UUID) -> UUID | None:
-    """Whose draft it is, or None when there is no such draft."""
-    found: UUID | None = await tx.fetchval("SELECT applicant FROM draft WHERE id = $1", draft)
+    """Whose draft it is, or was before it was erased; None when there was no such draft."""
+    found: UUID | None = await tx.fetchval(
+        "SELECT applicant FROM draft WHERE id = $1 UNION ALL SELECT applicant FROM erased_draft WHERE id = $1", draft
+    )
     return found
+
+
+async def erased_of(tx: Tx | Pool, applicant: UUID, limit: int) -> list[UUID]:
+    """A person's drafts that were erased, the last first."""
+    rows = await tx.fetch(
+        "SELECT id FROM erased_draft WHERE applicant = $1 ORDER BY erased_at DESC, id LIMIT $2", applicant, limit
+    )
+    return [row["id"] for row in rows]
 
 
 async def change(tx: Tx | Pool, draft: UUID, applicant: UUID, sealed: str, now: datetime) -> StoredDraft | None:
@@ -79,9 +89,17 @@ async def remove(tx: Tx | Pool, draft: UUID, applicant: UUID) -> None:
     await tx.execute("DELETE FROM draft WHERE id = $1 AND applicant = $2", draft, applicant)
 
 
-async def forget(tx: Tx, ids: Iterable[UUID]) -> list[UUID]:
-    """Removes drafts, whosever they are; those that were there."""
-    return [row["id"] for row in await tx.fetch("DELETE FROM draft WHERE id = ANY($1) RETURNING id", list(ids))]
+async def forget(tx: Tx, ids: Iterable[UUID], at: datetime) -> list[UUID]:
+    """Removes drafts, whosever they are, and keeps whose they were; those that were there."""
+    rows = await tx.fetch(
+        """
+        WITH gone AS (DELETE FROM draft WHERE id = ANY($1) RETURNING id, applicant)
+        INSERT INTO erased_draft (id, applicant, erased_at) SELECT id, applicant, $2 FROM gone RETURNING id
+        """,
+        list(ids),
+        at,
+    )
+    return [row["id"] for row in rows]
 
 
 def _draft(row: Any) -> StoredDraft:

@@ -2,13 +2,13 @@
 
 An erased row is empty, but copies of the database and its log still hold the wrapped key. Only the destruction of the KEK
 that wrapped it makes it worthless, so an erasure is complete after `finish`. With the key go what nobody needs without it:
-the draft, the identity, the search index and the uploaded files.
+the draft, the identity, the search index, the uploaded files and the doubts that nobody could answer any more.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tongban_catalog.clock import china_day
@@ -19,7 +19,7 @@ from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.events.evidence import EvidenceDisputed, EvidenceRequested, EvidenceUploaded
 
 from tongban_intake.domain.history import SOURCE, History
-from tongban_intake.store import applications, drafts, evidence
+from tongban_intake.store import applications, doubts, drafts, evidence
 from tongban_intake.uploads import rows as uploads
 from tongban_intake.uploads.store import Files
 from tongban_intake.vault import record, store
@@ -31,6 +31,8 @@ from tongban_intake.vault.vault import Vault
 SHORT: Final = timedelta(days=30)
 """How long what came to nothing is kept: withdrawn and not accepted cases, drafts that nobody touches."""
 _BATCH: Final = 200
+_ROTATION: Final = 7_236_811_004_552
+"""The advisory lock of whoever rotates."""
 BASES: Final[Mapping[ErasureGround, str]] = {
     "retention-over": "个人信息保护法第四十七条第一款第二项 Personal Information Protection Law, art. 47(1)(2)",
     "withdrawn": "个人信息保护法第四十七条第一款第三项 Personal Information Protection Law, art. 47(1)(3)",
@@ -109,7 +111,8 @@ async def erase(tx: Tx, vault: Vault, grounds: Mapping[UUID, ErasureGround]) -> 
     await store.erase(tx, rows, at)
     objects = await uploads.forget(tx, list(rows))
     await evidence.forget(tx, rows)
-    await alarms.save(tx, dict.fromkeys(await drafts.forget(tx, rows), (None, False)))
+    await doubts.forget(tx, rows)
+    await alarms.save(tx, dict.fromkeys(await drafts.forget(tx, rows, at), (None, False)))
     await record.put(tx, rows, said, at)
     return Erased(list(rows), objects)
 
@@ -158,27 +161,47 @@ async def finish(pool: Pool, vault: Vault) -> int:
 
 
 async def rotate(pool: Pool, vault: Vault, *, always: bool = True) -> int:
-    """Wraps every key anew and destroys the key-encryption keys before; how many keys were wrapped.
+    """Wraps every key anew and destroys the key-encryption keys before; how many keys were wrapped. One rotation at a time.
 
-    New cases wait meanwhile. If it is interrupted, the older KEK is still there, and it can be run again.
+    Nobody waits for it: new keys are wrapped by the new KEK from the beginning, the others batch by batch, each of which says
+    by which it is wrapped. If it is interrupted, the older KEKs are still there, and it can be run again: under another KEK,
+    because what the interrupted one had wrapped may have been erased since, and copies of it are left. Raises
+    `VaultKeysMissingError`, and destroys nothing, when the folder is not that of the database.
     """
     encryption = vault.encryption
-    async with pool.acquire() as tx, tx.transaction():
-        held = await store.hold_epoch(tx)
-        encryption.reload()
-        if not always and encryption.epochs <= {held.number} and not await store.has_erased(tx, held.number):
-            return 0
-        epoch = held.number + 1
-        encryption.make(epoch)
-        count = 0
-        after = UUID(int=0)
-        while batch := await store.wrapped(tx, after, _BATCH * 10):
-            after = batch[-1].case
-            await store.rewrap(tx, [_anew(vault, row, epoch) for row in batch], epoch)
-            count += len(batch)
-        await store.set_epoch(tx, epoch, encryption.fingerprint(epoch))
-    encryption.destroy_before(epoch)
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", _ROTATION)
+        async with connection.transaction():
+            held = await store.hold_epoch(connection)
+            encryption.reload()
+            if held.kek is None:
+                return 0
+            encryption.agree(held.number, held.kek)
+            if (
+                not always
+                and encryption.epochs <= {held.number}
+                and not await store.has_erased(connection, held.number)
+            ):
+                return 0
+            epoch = max(held.number, *encryption.epochs) + 1
+            encryption.make(epoch)
+            await store.set_epoch(connection, epoch, encryption.fingerprint(epoch))
+        count = await _wrap_anew(connection, vault, epoch)
+        encryption.destroy_before(epoch)
     return count
+
+
+async def _wrap_anew(connection: Any, vault: Vault, epoch: int) -> int:
+    """Wraps what older KEKs wrapped. Nobody keeps a key under those any more."""
+    count, after = 0, UUID(int=0)
+    while True:
+        async with connection.transaction():
+            batch = await store.wrapped_before(connection, epoch, after, _BATCH * 10)
+            if not batch:
+                return count
+            await store.rewrap(connection, [_anew(vault, row, epoch) for row in batch], epoch)
+        after = batch[-1].case
+        count += len(batch)
 
 
 def _anew(vault: Vault, row: store.KeyRow, epoch: int) -> tuple[UUID, bytes]:

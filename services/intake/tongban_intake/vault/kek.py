@@ -8,6 +8,8 @@ and of requests; it opens nothing.
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -31,6 +33,7 @@ class KeyEncryption:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keys: dict[int, bytes] = {}
+        self._agreed: int | None = None
         self._ciphers: dict[int, AESGCM] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._index = _right(folder / _INDEX, ensure_key(folder / _INDEX))
@@ -41,16 +44,23 @@ class KeyEncryption:
 
     @property
     def epoch(self) -> int:
-        """The newest epoch."""
+        """The epoch whose KEK wraps: the one that was agreed on, while its KEK is there, else the newest."""
+        if self._agreed is not None and self._agreed in self._keys:
+            return self._agreed
         return max(self._keys)
+
+    def agree(self, epoch: int, kek: bytes) -> None:
+        """Wraps from now on under the KEK with which a database is written. ``kek``: its fingerprint.
+
+        Raises `VaultKeysMissingError` when the folder does not hold it.
+        """
+        if self.fingerprint(epoch) != kek:
+            raise VaultKeysMissingError(f"TONGBAN_VAULT_DIR does not hold the key of epoch {epoch} of this database")
+        self._agreed = epoch
 
     def reload(self) -> None:
         """Reads the folder again."""
-        self._keys = {
-            int(path.stem): _right(path, path.read_bytes())
-            for path in self._folder.glob("*.key")
-            if path.stem.isdigit()
-        }
+        self._keys = dict(self._read())
         self._ciphers = {epoch: AESGCM(key) for epoch, key in self._keys.items()}
 
     @property
@@ -64,7 +74,7 @@ class KeyEncryption:
         return hashlib.sha256(b"tongban kek " + self._keys[epoch]).digest()
 
     def wrap(self, case: UUID, root: bytes, epoch: int | None = None) -> bytes:
-        """The root key of a case, wrapped under the KEK of an epoch, the newest by default."""
+        """The root key of a case, wrapped under the KEK of an epoch, `epoch` by default."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._ciphers[epoch or self.epoch].encrypt(nonce, root, case.bytes)
 
@@ -86,10 +96,12 @@ class KeyEncryption:
         gone = [number for number in self._keys if number < epoch]
         for number in gone:
             path = self._folder / f"{number}.key"
-            with path.open("r+b") as file:
-                file.write(os.urandom(KEY_BYTES))
-                os.fsync(file.fileno())
-            path.unlink()
+            with suppress(FileNotFoundError):
+                with path.open("r+b") as file:
+                    file.write(os.urandom(KEY_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.unlink()
         sync_folder(self._folder)
         self.reload()
         return gone
@@ -97,6 +109,13 @@ class KeyEncryption:
     def derive(self, purpose: bytes) -> bytes:
         """32 bytes for keyed hashes of one purpose, the same in every epoch."""
         return derived(self._index, b"tongban " + purpose)
+
+    def _read(self) -> Iterator[tuple[int, bytes]]:
+        """The KEKs in the folder, by epoch. One may be destroyed at this moment by another process."""
+        for path in self._folder.glob("*.key"):
+            if path.stem.isdigit():
+                with suppress(FileNotFoundError):
+                    yield int(path.stem), _right(path, path.read_bytes())
 
     def _require(self, epoch: int) -> None:
         if epoch not in self._keys:

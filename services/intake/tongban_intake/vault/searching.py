@@ -5,7 +5,7 @@ are.
 """
 
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +16,13 @@ from tongban_catalog.codes import normalised
 from tongban_catalog.item import Item
 from tongban_runtime.database import Tx
 from tongban_runtime.keys import KeyRequest
-from tongban_runtime.sealing import SealBrokenError
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
+from tongban_schemas.events.evidence import evidence_field
 
-from tongban_intake.domain.history import Answers, History
-from tongban_intake.evidence.identity import IDENTITY_FIELD
-from tongban_intake.store import case_index
+from tongban_intake.domain.history import History
+from tongban_intake.evidence.answers import answered
+from tongban_intake.evidence.identity import IDENTITY_FIELD, identity_of
+from tongban_intake.store import case_index, evidence
 from tongban_intake.store.case_index import Entry, Hit, Kind
 from tongban_intake.vault import record
 from tongban_intake.vault.kek import KeyEncryption
@@ -56,22 +58,65 @@ async def index_person(tx: Tx, vault: Vault, case: UUID, number: str | None) -> 
         await case_index.put(tx, [Entry("citizen", hashed(vault.encryption, number), case)])
 
 
-async def index_holders(tx: Tx, vault: Vault, cases: Iterable[tuple[UUID, Item, Answers]]) -> None:
+async def index_holders(tx: Tx, vault: Vault, cases: Iterable[tuple[UUID, Item, History]]) -> None:
     """Makes cases findable by the answer that their item names as the holder's code: a personal one is a citizen's."""
+    await case_index.put(tx, await _of_holders(tx, vault, cases))
+
+
+async def index_anew(tx: Tx, vault: Vault, cases: Sequence[tuple[UUID, Item, History]]) -> None:
+    """After a correction: a locked case is found by what its numbers are now, and by an earlier one no more.
+
+    One that was erased stays out.
+    """
+    kept = await vault.open_many(tx, [case for case, _, _ in cases])
+    people = {case: (IDENTITY_FIELD, one.sealed) for case, one in (await evidence.consents(tx, kept)).items()}
+    known = {case: identity_of(text).id_number for case, text in _opened(kept, people).items()}
+    entries = await _of_holders(tx, vault, [one for one in cases if one[0] in kept])
+    entries += [Entry("citizen", hashed(vault.encryption, number), case) for case, number in known.items() if number]
+    await case_index.replace(tx, [case for case, _, _ in cases], entries)
+
+
+async def _of_holders(tx: Tx, vault: Vault, cases: Iterable[tuple[UUID, Item, History]]) -> list[Entry]:
     plain: list[tuple[UUID, str]] = []
     sealed: dict[UUID, tuple[str, str]] = {}
-    for case, item, answers in cases:
-        name = None if item.holder is None else item.holder.code
-        if name is not None and name in answers.sealed:
-            sealed[case] = name, answers.sealed[name]
-        elif name is not None and (code := answers.plain.get(name)):
-            plain.append((case, str(code)))
+    for case, item, history in cases:
+        found = _holder_code(item, history)
+        if isinstance(found, tuple):
+            sealed[case] = found
+        elif found is not None:
+            plain.append((case, found))
     entries = [Entry("enterprise", hashed(vault.encryption, code), case) for case, code in plain]
-    if sealed:
-        for case, keys in (await vault.open_many(tx, sealed)).items():
-            with suppress(SealBrokenError):
-                entries.append(Entry("citizen", hashed(vault.encryption, keys.open(*sealed[case])), case))
-    await case_index.put(tx, entries)
+    keys = await vault.open_many(tx, sealed) if sealed else {}
+    entries += [Entry("citizen", hashed(vault.encryption, code), case) for case, code in _opened(keys, sealed).items()]
+    return entries
+
+
+def _holder_code(item: Item, history: History) -> str | tuple[str, str] | None:
+    """The holder's code as it is now, or (field, sealed value) of a personal one. A source's word goes before what was sent."""
+    name = None if item.holder is None else item.holder.code
+    if name is None:
+        return None
+    answers = history.answers
+    if name in item.supplied:
+        one = answered(item, answers.plain, history.proofs).fetched.get(name)
+        if one is not None and one.sealed is not None:
+            return evidence_field(one.material, one.resource_field), one.sealed
+        if one is not None:
+            return str(one.value)
+    if name in answers.sealed:
+        return name, answers.sealed[name]
+    code = answers.plain.get(name)
+    return str(code) if code else None
+
+
+def _opened(keys: Mapping[UUID, CaseKeys], sealed: Mapping[UUID, tuple[str, str]]) -> dict[UUID, str]:
+    """What (field, sealed value) hold, by case, where they open."""
+    found = {}
+    for case, one in sealed.items():
+        with suppress(SealBrokenError):
+            if case in keys:
+                found[case] = keys[case].open(*one)
+    return found
 
 
 def served_by(case: CaseKnown, departments: Collection[str]) -> str | None:

@@ -127,14 +127,15 @@ async def has_erased(tx: Tx, epoch: int) -> bool:
     return found
 
 
-async def wrapped(tx: Tx, after: UUID, limit: int) -> list[KeyRow]:
-    """Keys that are not erased, in order, from one case on."""
+async def wrapped_before(tx: Tx, epoch: int, after: UUID, limit: int) -> list[KeyRow]:
+    """Keys that are not erased and that the KEK of an earlier epoch wraps, locked, in order, from after one case on."""
     found = await tx.fetch(
         """
         SELECT application, wrapped, epoch, fingerprint, chain FROM vault_key
-        WHERE application > $1 AND wrapped IS NOT NULL ORDER BY application LIMIT $2 FOR UPDATE
+        WHERE application > $1 AND epoch < $2 AND wrapped IS NOT NULL ORDER BY application LIMIT $3 FOR UPDATE
         """,
         after,
+        epoch,
         limit,
     )
     return [KeyRow(*row) for row in found]

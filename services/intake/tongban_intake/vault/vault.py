@@ -26,7 +26,7 @@ class NewKey:
 
     case: UUID
     keys: CaseKeys
-    root: bytes
+    root: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +149,13 @@ class Vault:
         return await store.insert(tx, rows, epoch, self.encryption.fingerprint(epoch), self.clock.now())
 
     async def _settle(self, tx: Tx) -> None:
-        """Agrees with the database on the KEK that wraps: after a rotation, and when the database is new."""
-        self.encryption.reload()
+        """Agrees with the database on the KEK that wraps: after a rotation, done or broken off, and when the database is new."""
         known = await store.hold_epoch(tx)
+        self.encryption.reload()
         if known.kek is None:
             await store.set_epoch(tx, self.encryption.epoch, self.encryption.fingerprint(self.encryption.epoch))
-        elif known.number != self.encryption.epoch or known.kek != self.encryption.fingerprint(known.number):
-            raise VaultKeysMissingError(
-                f"TONGBAN_VAULT_DIR does not hold the key of epoch {known.number} of this database"
-            )
+        else:
+            self.encryption.agree(known.number, known.kek)
 
 
 def _unknown(asker: Asker, one: KeyRequest | Attempt) -> None:
