@@ -1,6 +1,7 @@
 """Certificates and the keys of a case: asked for to make and to hand over, sealed in store, gone after an erasure."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,9 @@ from tongban_certificates.sealing import file_field
 from tongban_certificates.verification import CertificateVerifier
 from tongban_runtime import problems
 from tongban_runtime.auth import Authenticator
-from tongban_runtime.keys import KeyRequest, NoVault, VaultUnavailableError
+from tongban_runtime.keys import KeyRequest, NoVault, Refused, VaultUnavailableError
 from tongban_runtime.registry import Registry
+from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.envelope import Event
@@ -92,6 +94,39 @@ async def test_without_the_vault_everything_waits(
     with pytest.raises(VaultUnavailableError):
         await make_worker(NoVault()).issue_due()
     assert await make_worker().issue_due() == 1
+
+
+async def test_a_vault_that_is_slow_holds_up_no_case(
+    pool: Any, registry: Registry, make_worker: Callable[..., IssuingWorker]
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow(TestKeyring):
+        async def release(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
+            asked.set()
+            await answered.wait()
+            return await TestKeyring.release(self, wanted)
+
+    await hear(pool, registry, [*cases.catalogue(), *CASE])
+    issuing = asyncio.create_task(make_worker(Slow()).issue_due())
+    await asked.wait()
+    async with asyncio.timeout(5):
+        await hear(pool, registry, [cases.withdrawn("person", 900)])
+    answered.set()
+    assert await issuing == 1
+
+
+async def test_what_is_due_no_more_by_then_is_not_made(
+    pool: Any, registry: Registry, make_worker: Callable[..., IssuingWorker]
+) -> None:
+    class Meanwhile(TestKeyring):
+        async def release(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
+            await pool.execute("UPDATE certificate SET state = 'cancelled'")
+            return await TestKeyring.release(self, wanted)
+
+    await hear(pool, registry, [*cases.catalogue(), *CASE])
+    assert await make_worker(Meanwhile()).issue_due() == 0
+    assert not await pool.fetch("SELECT FROM certificate_file")
 
 
 async def test_each_download_asks_for_its_holder(

@@ -1,7 +1,10 @@
 """A register elsewhere is asked over HTTP: found, not found, and everything that counts as no answer."""
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -87,6 +90,19 @@ async def test_only_what_was_asked_is_kept_of_the_answer(source: Source, registe
     assert again.id == found.id
 
 
+@pytest.mark.parametrize(
+    "end", [{"valid_until": "9999-12-31T23:59:59-08:00"}, {"values": {"valid_until": "9999-12-31"}}]
+)
+async def test_the_year_9999_is_no_end(source: Source, registers: Registers, end: Any) -> None:
+    async def for_ever(_: web.Request) -> web.StreamResponse:
+        return web.json_response({**FOUND, **end})
+
+    source.handler = for_ever
+    found = await registers.find(None, PERMITS.id, number(1), replace(ASKED, fields=("valid_until",)))
+    assert found is not None
+    assert found.valid_until is None
+
+
 async def test_the_source_says_itself_that_it_has_no_record(source: Source, registers: Registers) -> None:
     async def none(_: web.Request) -> web.StreamResponse:
         return web.json_response({"found": False}, status=404)
@@ -111,6 +127,10 @@ def _answers() -> dict[str, Handler]:
     async def huge(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b" " * (MAX_ANSWER_BYTES + 1))
 
+    async def packed(_: web.Request) -> web.StreamResponse:
+        headers = {"content-encoding": "gzip", "content-type": "application/json"}
+        return web.Response(body=gzip.compress(json.dumps(FOUND).encode()), headers=headers)
+
     async def breaks_off(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-length": "100"})
         await response.prepare(request)
@@ -130,6 +150,9 @@ def _answers() -> dict[str, Handler]:
         "no-version": answer({**FOUND, "version": "7"}),
         "no-zone": answer({**FOUND, "recorded_at": "2026-03-02T09:00:00"}),
         "wrong-type": answer({**FOUND, "values": {"both_permits_valid": "示例路1号"}}),
+        "before-time": answer({**FOUND, "recorded_at": "0001-01-01T00:00:00+08:00"}),
+        "after-time": answer({**FOUND, "recorded_at": "9999-12-31T23:59:59-08:00"}),
+        "packed": packed,
         "list": answer({**FOUND, "values": {"address": ["示例路1号"]}}),
     }
 

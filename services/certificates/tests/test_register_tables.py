@@ -1,6 +1,7 @@
 """Tables that departments hand in: what is read from them, what is told about bad rows, and what is not taken at all."""
 
 import io
+import resource
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -105,6 +106,13 @@ def test_bad_rows_are_told_by_row_column_and_rule_and_the_good_ones_stay() -> No
     ]
 
 
+def test_the_year_9999_is_no_end() -> None:
+    found = read(f"{HEADER}\n{GOOD.replace('2027/3/1', '9999-12-31')}\n")
+    assert found.faults == []
+    (row,) = found.rows
+    assert (row.values["valid_until"], row.valid_until) == ("9999-12-31", None)
+
+
 def test_a_formula_in_a_workbook_is_told_and_never_computed() -> None:
     cells = [number(1), "Z-1", "示例儿童", "示例路1号", "2027-03-01", "是", "=1+2", "owned"]
     assert read(workbook(HEADER.split(","), cells)).faults == [Fault(2, "members", "formula")]
@@ -177,6 +185,38 @@ def test_what_is_no_table_is_refused_with_its_reason(content: bytes, fault: str)
     with pytest.raises(TableError) as caught:
         read_table(content)
     assert caught.value.fault == fault
+
+
+@pytest.mark.timeout(20)
+def test_a_line_of_nothing_but_commas_is_an_empty_one() -> None:
+    with pytest.raises(TableError) as caught:
+        read_table(b"," * MAX_BYTES)
+    assert caught.value.fault == "empty"
+
+
+def _swollen() -> dict[str, bytes]:
+    sheet, styles = "xl/worksheets/sheet1.xml", "xl/styles.xml"
+    near = 60 * 1024 * 1024
+    return {
+        "cells": changed(workbook(["x"]), sheet, _SHEET % (b"<row>" + b"<c/>" * (near // 4) + b"</row>")),
+        "unknown": changed(workbook(["x"]), sheet, _SHEET % (b"<a/>" * (near // 4))),
+        "styles": changed(workbook(["x"]), styles, _STYLES % (b"<xf/>" * (near // 5))),
+    }
+
+
+_STYLES = (
+    b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs>%s</cellXfs></styleSheet>'
+)
+
+
+@pytest.mark.parametrize("kind", ["cells", "unknown", "styles"])
+def test_a_workbook_that_swells_takes_no_memory_of_the_service(kind: str) -> None:
+    content = _swollen()[kind]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(TableError) as caught:
+        read_table(content)
+    assert caught.value.fault in ("unpacks-too-large", "workbook", "empty")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
 
 
 def test_the_made_up_numbers_are_valid_ones() -> None:

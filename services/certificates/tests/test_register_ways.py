@@ -131,6 +131,9 @@ async def test_news_are_taken_in_once_and_the_newest_counts(
         ([{**news(), "specversion": "0.3"}], "not-a-cloudevent", "0.specversion"),
         ([{**news(), "type": "示例路7号"}], "not-a-cloudevent", "0"),
         ([news(示例路7号=1)], "not-a-cloudevent", "0.data"),
+        ([news("示例路7号\x00")], "not-a-cloudevent", "0.id"),
+        ([news(at="0001-01-01T00:00:00+08:00")], "not-a-cloudevent", "0.time"),
+        ([news(valid_until="0001-01-01T00:00:00+08:00")], "not-a-cloudevent", "0.data.valid_until"),
         ([news(str(place)) for place in range(1001)], "too-many", "body"),
     ],
 )
@@ -143,6 +146,19 @@ async def test_wrong_news_are_refused_whole_and_their_values_are_not_repeated(
     assert (error["rule"], error["field"]) == (rule, field)
     assert "示例路7号" not in answer.text
     assert await pool.fetchval("SELECT count(*) FROM register_record") == 0
+
+
+@pytest.mark.parametrize(
+    "end", [{"valid_until": "9999-12-31T23:59:59-08:00"}, {"values": {**VALUES, "valid_until": "9999-12-31"}}]
+)
+async def test_the_year_9999_is_no_end(
+    client: httpx.AsyncClient, app: FastAPI, registers: Registers, pool: Any, end: dict[str, Any]
+) -> None:
+    values = {"values": {"address": "示例路1号"}}
+    assert (await send(client, app, news(**{**values, **end}))).status_code == 200
+    found = await registers.find(pool, PERMITS.id, number(1))
+    assert found is not None
+    assert found.valid_until is None
 
 
 async def test_a_body_that_is_too_long_or_no_json_is_refused(client: httpx.AsyncClient, app: FastAPI) -> None:

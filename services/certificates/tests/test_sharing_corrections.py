@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tongban_catalog.proofs import proofs
+from tongban_certificates.handlers import CertificateHandlers
 from tongban_certificates.registers.register import Row
 from tongban_certificates.sharing import answers
 from tongban_certificates.sharing.corrector import Corrector
@@ -15,6 +17,7 @@ from tongban_runtime import facts
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.injection import ARRIVALS, Arrival
 from tongban_schemas.envelope import Event
+from tongban_schemas.events.access import AccessErased
 from tongban_schemas.events.evidence import (
     EvidenceCorrected,
     EvidenceDisputeAnswered,
@@ -137,6 +140,21 @@ async def test_a_withdrawn_record_is_told_without_values(world: World) -> None:
     assert (told.withdrawn, told.values, told.sealed) == (True, {}, {})
 
 
+async def test_a_record_that_is_back_counts_however_late_its_withdrawal_was_told(world: World) -> None:
+    request = asked("a")
+    await world.ask(request)
+    gone = world.clock.now()
+    async with world.pool.acquire() as tx, tx.transaction():
+        await world.registers.withdraw(tx, PERMIT, [PARENT], gone)
+    world.clock.advance(LATER)
+    await world.work()
+    async with world.pool.acquire() as tx, tx.transaction():
+        await world.registers.put(tx, PERMIT, [Row(PARENT, permit("示例路2号"))], gone + timedelta(minutes=1))
+    told = await world.ask()
+    assert len([one for one in told if isinstance(one.data, EvidenceCorrected)]) == 2
+    assert proofs([request, *told])["permit"].usable
+
+
 async def test_two_correctors_tell_every_receiver_once(world: World) -> None:
     await world.ask(*(asked(f"case-{index}") for index in range(30)))
     await move(world, "示例路2号")
@@ -242,6 +260,26 @@ async def test_disputes_of_others_or_about_what_the_case_was_not_given_are_none(
     await world.work()
     assert not await world.pool.fetch("SELECT FROM evidence_dispute")
     assert [one.rule for one in world.keyring.refused] == ["forged-source"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_the_dispute_of_an_erased_case_is_gone(world: World, late: bool) -> None:
+    (given,) = await world.ask(asked("a"))
+    dispute = disputed(given, "address")
+    erased = AccessErased(ground="retention-over", basis="示例条例", key="0" * 64, chain="0" * 64)
+    handlers = CertificateHandlers(world.sharing.shelf, world.clock, world.registers, None)
+    if not late:
+        await world.hear(dispute)
+    await hear(world.pool, handlers.registry(), [cases.fact(given.subject, erased, 200)])
+    await world.hear(dispute)
+    async with world.client("public-security") as client:
+        assert (await client.get("/v1/sharing/disputes")).json() == {"disputes": []}
+    world.clock.advance(timedelta(days=20))
+    await world.work()
+    assert await world.told(EvidenceOverdue) == []
+    *_, after = await world.ask(asked("b", expires=cases.START + timedelta(days=60)))
+    assert isinstance(after.data, EvidenceProvided)
+    assert not after.data.under_dispute
 
 
 async def test_a_dispute_that_nobody_answers_is_told_above_once(world: World) -> None:

@@ -22,7 +22,7 @@ from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, Judgem
 from tongban_certificates.numbering import Wanted, draw_numbers
 from tongban_certificates.registers.register import Registers
 from tongban_certificates.revocation import revoked
-from tongban_certificates.sharing.store import close
+from tongban_certificates.sharing.store import asked_of, close
 from tongban_certificates.store import Basis, CertificateRow, NewCertificate
 
 
@@ -80,7 +80,7 @@ class CertificateHandlers:
     async def on_erased(self, tx: Tx, events: Sequence[Event]) -> Outcome:
         """Deletes the files of erased cases, which nobody can open any more, and shows their holders no more.
 
-        What is still asked of the registers for them is closed.
+        What is still asked of the registers for them, or disputed, is closed; disputes that come later are none.
 
         Duplicates: what is gone is gone.
         Failure: none; a case without a certificate or a request is passed over.
@@ -89,6 +89,9 @@ class CertificateHandlers:
         await facts.lock(tx, cases)
         await store.erase(tx, cases, sealing.NOBODY_SHOWN)
         await close(tx, cases)
+        asked = await asked_of(tx, cases)
+        if kept := [event for event in events if UUID(event.subject) in asked]:
+            await facts.remember(tx, kept)
         return Done()
 
     async def settle(self, tx: Tx, cases: Sequence[Case]) -> None:

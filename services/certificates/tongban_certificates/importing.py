@@ -12,12 +12,11 @@ from tongban_runtime.settings import RuntimeSettings
 
 from tongban_certificates.registers.checking import RULES
 from tongban_certificates.registers.desk import NotHereError, RegisterDesk, Report
-from tongban_certificates.registers.holder import load_key
-from tongban_certificates.registers.register import Registers
 from tongban_certificates.registers.rows import Fault
 from tongban_certificates.registers.table import WORDS, TableError
 from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.sharing import receivers
+from tongban_certificates.wiring import open_registers
 
 
 async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
@@ -43,10 +42,10 @@ async def _run(settings: CertificatesSettings, name: str, content: bytes, to: Pa
     pool = await create_pool(settings.database.get_secret_value(), 2)
     clock = ShiftedClock(settings.clock_shift) if settings.clock_shift else SystemClock()
     try:
-        registers = Registers(load_key(settings.register_key_file))
-        await registers.check_key(pool)
+        shelf = Shelf()
+        registers = await open_registers(pool, settings, shelf)
         registers.listen(receivers.enqueue)
-        desk = RegisterDesk(pool, clock, Shelf(), registers, settings.registers)
+        desk = RegisterDesk(pool, clock, shelf, registers, settings.registers)
         report = await desk.bring_in(await desk.resource(name, None), content, None)
     except NotHereError:
         print(f"这里没有信息资源 there is no register {name} here")  # noqa: T201 - as above

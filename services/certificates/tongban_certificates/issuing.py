@@ -15,7 +15,7 @@ from tongban_runtime import alarms, facts, logs, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.health import Heartbeat
-from tongban_runtime.keys import Keyring, KeysRefusedError, Refused
+from tongban_runtime.keys import KeyRequest, Keyring, KeysRefusedError, Refused
 from tongban_runtime.repeating import Repeating
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_runtime.telemetry import format_traceparent, span
@@ -130,25 +130,29 @@ class IssuingWorker(Repeating):
     async def issue_due(self) -> int:
         """Handles one batch of due certificates in one transaction; returns how many were taken.
 
+        The keys are asked for before, while nothing is locked; a case that needs others by then is left for the next batch.
         Raises `VaultUnavailableError`.
         """
+        now = self._clock.now()
+        waiting = await store.due(self._pool, now, self._batch)
+        if not waiting:
+            return 0
+        asked = await self._to_make(self._pool, waiting)
+        wanted = [one for _, one in asked.values()]
+        keys = dict(zip(asked, await self._keyring.release(wanted), strict=True))
         async with self._pool.acquire() as tx, tx.transaction():
-            now = self._clock.now()
-            rows = await store.take_due(tx, now, self._batch)
-            if not rows:
+            taken = await store.take_due(tx, list(asked), now)
+            if not taken:
                 return 0
-            known = await facts.recall(tx, (row.application for row in rows), FACTS)
-            items = await self._shelf.items(tx, (row.item for row in rows))
+            items = await self._shelf.items(tx, (row.item for row in taken))
             departments = await self._shelf.departments(tx)
-            await delivery.watch(tx, self._shelf, rows, items, departments, now)
-            known_cases = [gather(known[str(row.application)]) for row in rows]
-            keys = await self._keyring.release(
-                [sealing.to_make(row, case, items[row.item]) for row, case in zip(rows, known_cases, strict=True)]
-            )
+            await delivery.watch(tx, self._shelf, taken, items, departments, now)
+            needed = await self._to_make(tx, taken)
+            rows = [row for row in taken if needed[row.number][1] == asked[row.number][1]]
             made = await asyncio.gather(
                 *(
-                    self._make(row, case, items[row.item], departments, now, given)
-                    for row, case, given in zip(rows, known_cases, keys, strict=True)
+                    self._make(row, needed[row.number][0], items[row.item], departments, now, keys[row.number])
+                    for row in rows
                 )
             )
             issued = [
@@ -160,7 +164,16 @@ class IssuingWorker(Repeating):
                     await self._postpone(tx, row, failure, now)
         for row, _, _ in issued:
             logs.info("certificate.issued", number=row.number, subject=str(row.application))
-        return len(rows)
+        return len(taken)
+
+    async def _to_make(
+        self, tx: Tx | Pool, rows: Sequence[CertificateRow]
+    ) -> dict[str, tuple[CaseFacts | None, KeyRequest]]:
+        """What is known of the case of each certificate, by number, and the keys that are needed to make it."""
+        known = await facts.recall(tx, (row.application for row in rows), FACTS)
+        items = await self._shelf.items(tx, (row.item for row in rows))
+        cases = [(row, gather(known[str(row.application)])) for row in rows]
+        return {row.number: (case, sealing.to_make(row, case, items[row.item])) for row, case in cases}
 
     async def _issue(
         self,

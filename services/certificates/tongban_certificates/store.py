@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from tongban_runtime.database import Tx
+from tongban_runtime.database import Pool, Tx
 from tongban_schemas.types import ItemRef
 
 State = Literal["due", "issued", "cancelled", "revoked"]
@@ -226,19 +226,27 @@ async def mark_overdue(tx: Tx, numbers: Sequence[str]) -> None:
     await tx.execute("UPDATE certificate SET overdue_told = true WHERE number = ANY($1)", numbers)
 
 
-async def take_due(tx: Tx, now: datetime, limit: int) -> list[CertificateRow]:
-    """Up to ``limit`` certificates to make now.
+async def due(tx: Tx | Pool, now: datetime, limit: int) -> list[CertificateRow]:
+    """Up to ``limit`` certificates to make now; nothing is locked."""
+    rows = await tx.fetch(
+        "SELECT * FROM certificate WHERE state = 'due' AND retry_at <= $1 ORDER BY retry_at, number LIMIT $2",
+        now,
+        limit,
+    )
+    return [_row(row) for row in rows]
+
+
+async def take_due(tx: Tx, numbers: Sequence[str], now: datetime) -> list[CertificateRow]:
+    """Those of the certificates that are to be made now.
 
     Their subjects are locked, and those of the certificates that they replace; what another holds is left to it.
     """
     candidates = await tx.fetch(
         """
         SELECT due.number, array_remove(ARRAY[due.application, earlier.application], NULL) AS subjects
-        FROM certificate due LEFT JOIN certificate earlier ON earlier.number = due.replaces
-        WHERE due.state = 'due' AND due.retry_at <= $1 ORDER BY due.retry_at LIMIT $2
+        FROM certificate due LEFT JOIN certificate earlier ON earlier.number = due.replaces WHERE due.number = ANY($1)
         """,
-        now,
-        limit,
+        numbers,
     )
     rows = await tx.fetch(
         "SELECT id FROM subject WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED",

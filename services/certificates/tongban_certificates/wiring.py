@@ -5,6 +5,7 @@ import asyncio
 from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.alarms import AlarmWorker
+from tongban_runtime.database import Pool
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Parts, Runtime
 
@@ -38,7 +39,7 @@ async def wire(runtime: Runtime) -> Parts:
     renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
     press = Press(renderer, CertificateSigner(credentials), settings.verify_url)
     shelf = Shelf()
-    registers = await open_registers(runtime, settings, shelf)
+    registers = await open_registers(runtime.pool, settings, shelf)
     handlers = CertificateHandlers(shelf, runtime.clock, registers, settings.certificates_issuers)
     desk = RegisterDesk(runtime.pool, runtime.clock, shelf, registers, settings.registers)
     sharing = parts(runtime, shelf, registers, settings.registers)
@@ -76,15 +77,15 @@ async def wire(runtime: Runtime) -> Parts:
     )
 
 
-async def open_registers(runtime: Runtime, settings: CertificatesSettings, shelf: Shelf) -> Registers:
+async def open_registers(pool: Pool, settings: CertificatesSettings, shelf: Shelf) -> Registers:
     """The registers that are kept here, and those that are asked elsewhere. Raises `RegisterKeyError`."""
 
     async def published(resource: str) -> Resource | None:
-        return (await shelf.resources(runtime.pool)).get(resource)
+        return (await shelf.resources(pool)).get(resource)
 
     token = None if settings.pull_token is None else settings.pull_token.get_secret_value()
     remote = {resource: PulledRegister(address, published, token) for resource, address in settings.pull.items()}
     key = await asyncio.to_thread(load_key, settings.register_key_file)
     registers = Registers(key, remote, IssuedCertificates(key, shelf))
-    await registers.check_key(runtime.pool)
+    await registers.check_key(pool)
     return registers

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final, Literal
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Final, Literal
 
+from pydantic import AfterValidator, AwareDatetime
 from tongban_catalog.codes import CodeError, citizen_id, normalised
 from tongban_catalog.resource import Resource, ResourceField
 from tongban_schemas.types import CHINA
@@ -44,6 +45,22 @@ _USCC: Final = re.compile(r"[0-9A-Z]{18}")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 _DATE: Final = re.compile(r"([0-9]{4})[-/.年]?([0-9]{1,2})[-/.月]?([0-9]{1,2})日?")
 _UNWANTED: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
+
+
+def _within_time(moment: datetime) -> datetime:
+    if not 1 < moment.year < MAXYEAR:
+        raise ValueError("no moment that can be told in every time zone")
+    return moment.astimezone(UTC)
+
+
+def _end(moment: datetime) -> datetime | None:
+    return None if moment.year == MAXYEAR else _within_time(moment)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_time)]
+"""When something was so, in UTC."""
+End = Annotated[AwareDatetime, AfterValidator(_end)]
+"""Until when something holds, in UTC; the year 9999 stands for no end and becomes None."""
 
 
 class FaultError(ValueError):
@@ -126,9 +143,10 @@ def parse_day(text: str) -> str:
         return _no_date()
 
 
-def end_of(day: str) -> datetime:
-    """The end of a day in China, in UTC."""
-    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA).astimezone(UTC)
+def end_of(day: str) -> datetime | None:
+    """The end of a day in China, in UTC; None for a day of the year 9999, which stands for no end."""
+    last = date.fromisoformat(day)
+    return None if last.year == MAXYEAR else datetime.combine(last + timedelta(days=1), time(), CHINA).astimezone(UTC)
 
 
 def _typed(field: ResourceField, cell: object) -> object:

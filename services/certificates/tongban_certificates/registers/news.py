@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+
+from tongban_certificates.registers.checking import End, Moment
 
 PUT: Final = "cn.tongban.register.put"
 WITHDRAWN: Final = "cn.tongban.register.withdrawn"
@@ -17,6 +19,9 @@ SINGLE: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 MAX_BYTES: Final = 1024 * 1024
 MAX_NEWS: Final = 1000
+
+_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""Text of an attribute: CloudEvents allow no control characters in it."""
 
 NewsFault = Literal["not-a-cloudevent", "too-many", "in-the-future"]
 
@@ -51,7 +56,7 @@ class _Data(BaseModel):
 
 class _PutData(_Data):
     values: dict[str, JsonValue]
-    valid_until: AwareDatetime | None = None
+    valid_until: End | None = None
     version: int | None = Field(default=None, ge=1, le=2**31 - 2, strict=True)
 
 
@@ -59,9 +64,9 @@ class _Attributes(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     specversion: Literal["1.0"]
-    id: str = Field(min_length=1, max_length=200)
-    source: str = Field(min_length=1, max_length=200)
-    time: AwareDatetime
+    id: _Name
+    source: _Name
+    time: Moment
     datacontenttype: Literal["application/json"] = "application/json"
 
 

@@ -5,16 +5,15 @@ The number travels in the body, never in an address. Nothing of the answer or of
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC
 from typing import Final
 from uuid import UUID
 
 import aiohttp
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from tongban_catalog.resource import Resource
 from tongban_schemas.types import JsonObject
 
-from tongban_certificates.registers.checking import check_values
+from tongban_certificates.registers.checking import End, Moment, check_values
 from tongban_certificates.registers.model import Record, SourceDownError
 from tongban_certificates.registers.register import Asked
 from tongban_certificates.registers.rows import valid_until_of
@@ -30,8 +29,8 @@ class _Answer(BaseModel):
 
     values: dict[str, JsonValue]
     version: int = Field(ge=1, le=2**31 - 2, strict=True)
-    recorded_at: AwareDatetime
-    valid_until: AwareDatetime | None = None
+    recorded_at: Moment
+    valid_until: End | None = None
 
 
 class PulledRegister:
@@ -44,7 +43,10 @@ class PulledRegister:
     def __init__(self, address: str, resource: FindResource, token: str | None = None) -> None:
         self._address = address
         self._resource = resource
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        # Nothing packed: what 64 KiB unpack to would have no limit.
+        self._headers = {"Accept-Encoding": "identity"} | (
+            {} if token is None else {"Authorization": f"Bearer {token}"}
+        )
 
     async def ask(self, record: UUID, resource: str, holder: str, asked: Asked) -> Record | None:
         """Raises `SourceDownError`."""
@@ -65,7 +67,6 @@ class PulledRegister:
         if status != 200:
             raise SourceDownError(f"{resource} answered {status}")
         answer = _read(body, resource)
-        until = answer.valid_until
         values: dict[str, object] = {
             name: answer.values[name] for name in asked.fields if answer.values.get(name) is not None
         }
@@ -76,15 +77,17 @@ class PulledRegister:
             resource=resource,
             values=values,
             version=answer.version,
-            changed_at=answer.recorded_at.astimezone(UTC),
-            valid_until=valid_until_of(known, values) if until is None else until.astimezone(UTC),
+            changed_at=answer.recorded_at,
+            valid_until=answer.valid_until or valid_until_of(known, values),
         )
 
     async def _post(self, question: JsonObject) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout, headers=self._headers, trust_env=False) as session,
+                aiohttp.ClientSession(
+                    timeout=timeout, headers=self._headers, trust_env=False, auto_decompress=False
+                ) as session,
                 session.post(self._address, json=question, allow_redirects=False) as answer,
             ):
                 return answer.status, await _bounded(answer.content)

@@ -171,12 +171,21 @@ class Registers:
         ]
 
     async def take(self, tx: Tx, resource: str, entries: Sequence[Entry], cause: Cause = "source") -> Taken:
-        """Keeps entries of one register and tells the listeners; says what became of them."""
+        """Keeps entries of one register and tells the listeners; says what became of them.
+
+        What is heard of a register elsewhere for the first time may have been given before, and count as a change.
+        """
         taken = await store.take(tx, resource, entries)
-        await self._tell(tx, taken.changes, cause)
+        first = taken.first if self.is_remote(resource) else ()
+        await self._tell(tx, [*taken.changes, *(_heard(resource, entry) for entry in first)], cause)
         return taken
 
     async def _tell(self, tx: Tx, changes: Sequence[RecordChanged], cause: Cause) -> None:
         if changes:
             for listener in self._listeners:
                 await listener(tx, changes, cause)
+
+
+def _heard(resource: str, entry: Entry) -> RecordChanged:
+    fields = tuple(sorted(entry.values or {}))
+    return RecordChanged(resource, entry.record, entry.version or 1, fields, entry.values is None, entry.at)

@@ -29,12 +29,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Taken:
-    """What became of entries. ``stale`` are those that are older than what the register knows."""
+    """What became of entries. ``stale`` are those that are older than what the register knows, ``first`` tell of records that
+    nothing was heard of here before.
+    """
 
     added: int = 0
     unchanged: int = 0
     stale: int = 0
     changes: list[RecordChanged] = field(default_factory=list)
+    first: list[Entry] = field(default_factory=list)
 
 
 async def find(tx: Tx, resource: str, holder: bytes) -> Record | None:
@@ -68,10 +71,10 @@ async def take(tx: Tx, resource: str, entries: Sequence[Entry]) -> Taken:
         if before is not None and entry.at < before["told_at"]:
             taken.stale += 1
             continue
-        if before is None and entry.values is None:
-            taken.unchanged += 1
-        elif before is None:
-            taken.added += 1
+        if before is None:
+            taken.first.append(entry)
+            taken.unchanged += entry.values is None
+            taken.added += entry.values is not None
         elif (change := _change(resource, entry, before, row[3])) is not None:
             taken.changes.append(change)
         else:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -59,7 +60,7 @@ class _Round:
 
 
 class Answerer(Repeating):
-    """Several may run at once: each takes cases that no other holds. Registers elsewhere hold up nobody else's requests."""
+    """Several may run at once: each takes cases that no other holds. A register elsewhere holds up no other's requests."""
 
     def __init__(self, sharing: Sharing, heartbeat: Heartbeat, batch: int = 100) -> None:
         super().__init__(heartbeat)
@@ -68,26 +69,23 @@ class Answerer(Repeating):
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.repeat(lambda: self.answer_due(remote=False), _IDLE_SECONDS))
-            tasks.create_task(self.repeat(lambda: self.answer_due(remote=True), _IDLE_SECONDS))
+            for register in (None, *self._sharing.registers.remote):
+                tasks.create_task(self.repeat(partial(self.answer_due, register), _IDLE_SECONDS))
             tasks.create_task(self.repeat(lambda: watch.watch(self._sharing), _WATCH_SECONDS))
 
     async def round(self) -> int:
         """Everything once; returns how much was handled."""
-        near = await self.answer_due(remote=False)
-        far = await self.answer_due(remote=True)
-        return near + far + await watch.watch(self._sharing)
+        done = [await self.answer_due(register) for register in (None, *sorted(self._sharing.registers.remote))]
+        return sum(done) + await watch.watch(self._sharing)
 
-    async def answer_due(self, *, remote: bool) -> int:
-        """Handles one batch of requests of registers here, or elsewhere; returns how many were handled.
+    async def answer_due(self, remote: str | None) -> int:
+        """Handles one batch of requests of one register elsewhere, or of all registers here; returns how many were handled.
 
         Keys and records from elsewhere are fetched before the transaction that answers. Raises `VaultUnavailableError`.
         """
         sharing, now = self._sharing, self._sharing.clock.now()
-        far = sorted(sharing.registers.remote)
-        if remote and not far:
-            return 0
-        wanted = await store.due(sharing.pool, now, far, self._batch, of_them=remote)
+        resources = sharing.registers.remote if remote is None else {remote}
+        wanted = await store.due(sharing.pool, now, resources, self._batch, of_them=remote is not None)
         if not wanted:
             return 0
         known = await around(sharing, sharing.pool, wanted)
@@ -97,10 +95,10 @@ class Answerer(Repeating):
             if not known.ended(one)
         }
         keys = await self._keys(wanted, verdicts, known)
-        found = await self._pull(wanted, verdicts, keys) if remote else {}
+        found = {} if remote is None else await self._pull(wanted, verdicts, keys)
         async with sharing.pool.acquire() as tx, tx.transaction():
             taken = await store.take(tx, wanted)
-            if not remote:
+            if remote is None:
                 found = await self._find(tx, taken, verdicts, keys)
             done = _Round(now)
             records = [one.id for one in found.values() if isinstance(one, Record)]

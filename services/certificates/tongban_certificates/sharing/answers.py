@@ -116,7 +116,7 @@ def corrected(
         changed=sorted(correction.changed),
         values=dict(plain),
         sealed={} if keys is None else _sealed(keys, ident, given.material, personal),
-        recorded_at=now if record is None else record.changed_at,
+        recorded_at=correction.at,
         withdrawn=correction.withdrawn,
     )
     return _event(ident, request, data, now)

@@ -1,11 +1,13 @@
 """The worker that tells every earlier receiver of a record that it changed, once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from tongban_runtime import logs, outbox
+from tongban_runtime.database import Pool, Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.keys import KeyRequest, Refused
 from tongban_runtime.repeating import Repeating
@@ -46,17 +48,18 @@ class Corrector(Repeating):
         given = await receivers.disclosures(sharing.pool, ids)
         requests = await store.requests(sharing.pool, {one.request for one in given.values()})
         known = await around(sharing, sharing.pool, requests.values())
-        first = await receivers.corrections(sharing.pool, ids)
+        first, _ = await _news(sharing, sharing.pool, given, await receivers.corrections(sharing.pool, ids))
         keys = await keys_of(sharing, [given[one] for one in first], first, requests, known)
         async with sharing.pool.acquire() as tx, tx.transaction():
             free = await store.lock_free(tx, (one.application for one in given.values()))
             await store.hold_registers(tx, {one.resource for one in given.values()})
-            pending = {
+            queued = {
                 one: correction
                 for one, correction in (await receivers.corrections(tx, ids)).items()
-                if given[one].application in free and correction == first.get(one)
+                if given[one].application in free
             }
-            records = await sharing.registers.records(tx, {given[one].record for one in pending})
+            news, records = await _news(sharing, tx, await receivers.disclosures(tx, queued), queued)
+            pending = {one: correction for one, correction in news.items() if correction == first.get(one)}
             events: list[Event] = []
             failed: set[UUID] = set()
             now = sharing.clock.now()
@@ -83,11 +86,52 @@ class Corrector(Repeating):
                     failed.add(one)
                     continue
                 events.append(event)
-                recorded_at = now if record is None else record.changed_at
-                await receivers.know(tx, one, correction.version, recorded_at, _known(sharing, disclosure, record))
+                held = _known(sharing, disclosure, record)
+                await receivers.know(tx, one, correction.version, correction.at, held)
             await outbox.publish(tx, events)
-            await receivers.told(tx, ready.keys() - failed)
-        return len(pending)
+            old = queued.keys() - news.keys()
+            await receivers.told(tx, old | (ready.keys() - failed))
+        return len(pending) + len(old)
+
+
+async def _news(
+    sharing: Sharing, tx: Tx | Pool, given: Mapping[UUID, Disclosure], queued: Mapping[UUID, Correction]
+) -> tuple[dict[UUID, Correction], dict[UUID, Record]]:
+    """What is news to those who are to be told, and the records as they are.
+
+    Of a register elsewhere that is what differs from what they were given, and is not older: they may have heard of it.
+    """
+    records = await sharing.registers.records(tx, {given[one].record for one in queued})
+    found: dict[UUID, Correction] = {}
+    for one, correction in queued.items():
+        disclosure = given[one]
+        if disclosure.digests is None:
+            found[one] = correction
+            continue
+        record = records.get(disclosure.record)
+        fields = disclosure.fields
+        held = {} if record is None else sharing.registers.digests(record.id, declared(record, fields))
+        since = correction.at if record is None else record.changed_at
+        changed = difference(disclosure, frozenset(fields), None if record is None else held, since)
+        if changed is not None:
+            version = max(correction.version, disclosure.version + 1)
+            found[one] = replace(correction, version=version, changed=changed, withdrawn=record is None)
+    return found, records
+
+
+def difference(
+    given: Disclosure, asked: frozenset[str], held: Mapping[str, str] | None, since: datetime | None
+) -> frozenset[str] | None:
+    """The fields of which a register elsewhere has another value than was given; None: nothing is new, or it is older.
+
+    ``held``: hashes of what the record holds ``since`` then; None: it is gone. ``since`` None: it is so now, however old.
+    """
+    if given.digests is None or (since is not None and since < given.recorded_at):
+        return None
+    if held is None:
+        return frozenset() if given.digests else None
+    changed = frozenset(one for one in asked & set(given.fields) if given.digests.get(one) != held.get(one))
+    return changed or None
 
 
 async def keys_of(

@@ -228,12 +228,24 @@ async def _record(sharing: Sharing, task: Task, holder: str | None) -> Record | 
 
 
 async def _fetch(sharing: Sharing, request: ShareRequest, holder: str) -> Record | None:
-    """A record from elsewhere that is about to be given; who was given something else before is told. Raises `Problem` 503."""
+    """A record from elsewhere that is about to be given; who was given something else before is told first.
+
+    Raises `Problem` 503, also while the vault has not heard yet what somebody was given before.
+    """
     try:
         record = await pulled(sharing, request, holder)
     except SourceDownError as error:
         raise source_down() from error
-    await pulling.tell(sharing, request, holder, record)
+    if not await pulling.tell(sharing, request, holder, record):
+        now = sharing.clock.now()
+        async with sharing.pool.acquire() as tx, tx.transaction():
+            await store.postpone(tx, request.request, now, failing_told=False)
+        raise Problem(
+            503,
+            "others-first",
+            "须先向此前的接收方告知更正，请稍后再试。",
+            "Earlier receivers have to be told of a correction first: try again shortly.",
+        )
     return record
 
 

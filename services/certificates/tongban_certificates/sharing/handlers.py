@@ -126,7 +126,8 @@ class SharingHandlers:
             and (str(one.application), one.provider) == (event.subject, data.provider)
         ]
         known = await receivers.disputes(tx, [event.id for event, _ in raised])
-        fresh = [(event, one) for event, one in raised if event.id not in known]
+        erased = await store.erased(tx, {one.application for _, one in raised})
+        fresh = [(event, one) for event, one in raised if event.id not in known and one.application not in erased]
         await receivers.add_disputes(tx, fresh)
         for event, one in fresh:
             await store.start(tx, Timer(event.id, "answer", one.request, event.time, DISPUTE))

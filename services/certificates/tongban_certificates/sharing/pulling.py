@@ -20,7 +20,7 @@ from tongban_schemas.events.evidence import Cause
 from tongban_certificates.registers.model import Record
 from tongban_certificates.sharing import answers, receivers, store
 from tongban_certificates.sharing.context import Sharing, around
-from tongban_certificates.sharing.corrector import keys_of, too_early
+from tongban_certificates.sharing.corrector import difference, keys_of, too_early
 from tongban_certificates.sharing.domain import ShareRequest, declared
 from tongban_certificates.sharing.receivers import Correction, Disclosure
 
@@ -79,7 +79,7 @@ async def prepare(
     ``cause`` None: a dispute, if the record is disputed. Raises `VaultUnavailableError`.
     """
     pool = sharing.pool
-    given, corrections = await _compare(sharing, pool, name, asked, record, cause)
+    given, corrections = await _compare(sharing, pool, name, asked, record, cause, sharing.clock.now())
     if not corrections:
         return News(name, record, frozenset(asked), None, given, {}, {}, {})
     told = [given[one] for one in corrections]
@@ -93,7 +93,7 @@ async def prepare(
 async def corrected(sharing: Sharing, tx: Tx, news: News, now: datetime, cause: Cause | None = None) -> Sequence[Event]:
     """The events for receivers whose cases are locked, who know of it from now on; none for those whom others told."""
     events: list[Event] = []
-    given, still = await _compare(sharing, tx, news.name, news.asked, news.record, cause)
+    given, still = await _compare(sharing, tx, news.name, news.asked, news.record, cause, now)
     for one, correction in still.items():
         if news.resource is None or news.corrections.get(one) != correction:
             continue
@@ -109,42 +109,41 @@ async def corrected(sharing: Sharing, tx: Tx, news: News, now: datetime, cause: 
                 now,
             )
         )
-        recorded_at = now if news.record is None else news.record.changed_at
         held = _known(sharing, disclosure, news.record, correction.changed)
-        await receivers.know(tx, one, correction.version, recorded_at, held)
+        await receivers.know(tx, one, correction.version, correction.at, held)
     return events
 
 
 async def _compare(
-    sharing: Sharing, tx: Tx | Pool, name: UUID, asked: Collection[str], record: Record | None, cause: Cause | None
+    sharing: Sharing,
+    tx: Tx | Pool,
+    name: UUID,
+    asked: Collection[str],
+    record: Record | None,
+    cause: Cause | None,
+    now: datetime,
 ) -> tuple[dict[UUID, Disclosure], dict[UUID, Correction]]:
     given = {one.provided: one for one in await receivers.disclosures_of(tx, name)}
-    fresh = {} if record is None else sharing.registers.digests(name, declared(record, asked))
+    held = None if record is None else sharing.registers.digests(name, declared(record, asked))
+    since, version = (now, 0) if record is None else (record.changed_at, record.version)
     found = {
-        one.provided: (change, max(one.version + 1, 0 if record is None else record.version))
+        one.provided: change
         for one in given.values()
-        if (change := _difference(one, frozenset(asked), record, fresh)) is not None
+        if (change := difference(one, frozenset(asked), held, since if record and one.digests else None)) is not None
     }
     if found and cause is None:
         cause = "dispute" if await receivers.disputed(tx, [name]) else "source"
     return given, {
-        one: Correction(one, version, change, withdrawn=record is None, cause=cause or "source")
-        for one, (change, version) in found.items()
+        one: Correction(
+            one,
+            max(given[one].version + 1, version),
+            change,
+            record is None,
+            cause or "source",
+            max(given[one].recorded_at, since),
+        )
+        for one, change in found.items()
     }
-
-
-def _difference(
-    given: Disclosure, asked: frozenset[str], record: Record | None, fresh: Mapping[str, str]
-) -> frozenset[str] | None:
-    """The fields that have another value than was given; None: nothing is new, or the record is older than what was given."""
-    if given.digests is None:
-        return None
-    if record is None:
-        return frozenset() if given.digests else None
-    if record.changed_at < given.recorded_at:
-        return None
-    changed = frozenset(one for one in asked & set(given.fields) if given.digests.get(one) != fresh.get(one))
-    return changed or None
 
 
 def _known(sharing: Sharing, given: Disclosure, record: Record | None, changed: Collection[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -55,7 +55,7 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a receiver has still to be told: the versions of a record that it does not know, as one change.
+    """What a receiver has still to be told: the versions of a record that it does not know, as one change, since ``at``.
 
     ``attempts``: how often the vault did not know yet that the receiver was given the record.
     """
@@ -65,6 +65,7 @@ class Correction:
     changed: frozenset[str]
     withdrawn: bool
     cause: Cause
+    at: datetime = field(compare=False)
     attempts: int = 0
 
 
@@ -124,26 +125,32 @@ async def know(
 async def enqueue(tx: Tx, changes: Sequence[RecordChanged], cause: Cause) -> None:
     """Every receiver of a changed record, whose fields or existence the change touches, has to be told.
 
-    A change that comes while a dispute about the record is open is that dispute's doing.
+    A change that comes while a dispute about the record is open is that dispute's doing. Receivers of a register elsewhere are
+    all queued: what they know may have been fetched since, and only what they were given tells whether this is news.
     """
-    rows = await tx.fetch(
-        "SELECT DISTINCT record FROM disclosure WHERE record = ANY($1)", [one.record for one in changes]
-    )
-    given = {row["record"] for row in rows}
-    await tx.executemany(
+    await tx.execute(
         """
         INSERT INTO correction (provided, version, changed, withdrawn, cause, at)
-        SELECT d.provided, $2::int, ARRAY(SELECT unnest($3::text[]) INTERSECT SELECT unnest(d.fields) ORDER BY 1), $4, CASE WHEN
-            EXISTS (SELECT FROM evidence_dispute e JOIN disclosure o USING (provided)
-                WHERE o.record = $1 AND e.outcome IS NULL) THEN 'dispute' ELSE $5::text END, $6
-        FROM disclosure d WHERE d.record = $1 AND d.version < $2::int AND ($4 OR d.fields && $3::text[])
+        SELECT d.provided,
+            CASE WHEN d.digests IS NULL THEN c.version ELSE greatest(c.version, d.version + 1,
+                (SELECT max(q.version) + 1 FROM correction q WHERE q.provided = d.provided)) END,
+            ARRAY(SELECT jsonb_array_elements_text(c.changed) INTERSECT SELECT unnest(d.fields) ORDER BY 1), c.withdrawn,
+            CASE WHEN EXISTS (SELECT FROM evidence_dispute e JOIN disclosure o USING (provided)
+                WHERE o.record = c.record AND e.outcome IS NULL) THEN 'dispute' ELSE $6::text END,
+            c.at
+        FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::bool[], $5::timestamptz[])
+                AS c(record, version, changed, withdrawn, at)
+            JOIN disclosure d ON d.record = c.record
+        WHERE d.digests IS NOT NULL OR (d.version < c.version
+            AND (c.withdrawn OR d.fields && ARRAY(SELECT jsonb_array_elements_text(c.changed))))
         ON CONFLICT DO NOTHING
         """,
-        [
-            (one.record, one.version, list(one.changed), one.withdrawn, cause, one.at)
-            for one in changes
-            if one.record in given
-        ],
+        [one.record for one in changes],
+        [one.version for one in changes],
+        [json.dumps(one.changed) for one in changes],
+        [one.withdrawn for one in changes],
+        [one.at for one in changes],
+        cause,
     )
 
 
@@ -174,6 +181,7 @@ async def corrections(tx: Tx | Pool, provided: Collection[UUID]) -> dict[UUID, C
             changed=frozenset(row["changed"]) | (before.changed if before else frozenset()),
             withdrawn=row["withdrawn"],
             cause="dispute" if "dispute" in (row["cause"], before.cause if before else None) else "source",
+            at=row["at"],
             attempts=max(row["attempts"], before.attempts if before else 0),
         )
     return found

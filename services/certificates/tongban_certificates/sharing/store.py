@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tongban_runtime.database import Pool, Tx
 from tongban_schemas.envelope import Event
-from tongban_schemas.events.access import AccessRule
+from tongban_schemas.events.access import AccessErased, AccessRule
 from tongban_schemas.events.evidence import EvidenceRequested, Stage
 from tongban_schemas.types import ItemRef, Limit
 
@@ -171,15 +171,28 @@ async def settle(tx: Tx, ids: Sequence[UUID], state: RequestState) -> None:
 
 
 async def close(tx: Tx, applications: Collection[UUID]) -> None:
-    """Nobody answers any more for these locked cases."""
-    rows = await tx.fetch(
+    """Nobody answers any more for these locked cases: no request, and no dispute, whose words do not open."""
+    cases = list(applications)
+    await tx.execute(
         """
         UPDATE evidence_request SET state = 'closed'
-        WHERE application = ANY($1) AND state IN ('open', 'desk', 'negotiation', 'mediation') RETURNING request
+        WHERE application = ANY($1) AND state IN ('open', 'desk', 'negotiation', 'mediation')
         """,
-        list(applications),
+        cases,
     )
-    await tx.execute("DELETE FROM sharing_timer WHERE about = ANY($1)", [row["request"] for row in rows])
+    await tx.execute("DELETE FROM evidence_dispute WHERE application = ANY($1) AND outcome IS NULL", cases)
+    await tx.execute(
+        "DELETE FROM sharing_timer WHERE request IN (SELECT request FROM evidence_request WHERE application = ANY($1))",
+        cases,
+    )
+
+
+async def erased(tx: Tx, applications: Collection[UUID]) -> set[UUID]:
+    """Those of the cases that were erased."""
+    rows = await tx.fetch(
+        "SELECT subject FROM fact WHERE subject = ANY($1) AND type = $2", list(applications), AccessErased.TYPE
+    )
+    return {row["subject"] for row in rows}
 
 
 async def refused(tx: Tx, request: UUID, refusal: UUID, stage: Stage) -> None:
