@@ -32,8 +32,8 @@ from tongban_runtime.auth import SESSION_COOKIE
 from tongban_runtime.clock import READ_SECONDS, write_shift
 from tongban_schemas.types import Act
 
-from tests.chaos.checker import Logged
 from tests.chaos.collect import read_log
+from tests.chaos.model import Logged
 from tests.privacy import canaries, insider, places, plants
 from tests.privacy.canaries import Canary
 from tests.privacy.places import Collector, Search

@@ -21,7 +21,7 @@ from tongban_schemas.events.applications import APPEAL_FIELD, NON_ACCEPTANCE_FIE
 from tongban_schemas.events.approvals import correction_field, refusal_field
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field, lookup_field, upload_field
 
-from tests.chaos.checker import Logged
+from tests.chaos.model import Logged
 
 _WRAPPED: Final = 12 + KEY_BYTES + 16
 _SHORT: Final = bytes([(_WRAPPED + 1) << 1 | 1])
