@@ -15,7 +15,10 @@ from tongban_runtime.service import Component
 
 from tests.wired import Wired
 
-DUE = "SELECT EXISTS (SELECT FROM alarm WHERE at <= $1)"
+DUE = """
+SELECT EXISTS (SELECT FROM alarm WHERE at <= $1 OR basis < (SELECT coalesce(max(id), 0) FROM alarm_basis))
+"""
+"""Alarms that ring: by their time, and those that were computed from calendars that changed since."""
 _SHARING_DUE = (
     "SELECT EXISTS (SELECT FROM evidence_request WHERE state = 'open' AND retry_at <= $1)",
     "SELECT EXISTS (SELECT FROM evidence_request WHERE state = 'desk' AND expires <= $1)",
