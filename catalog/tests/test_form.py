@@ -47,14 +47,21 @@ def test_a_message_says_what_to_do_in_both_languages(changed: dict[str, Any], zh
     assert field == changed.get("drop", next(iter(changed)))
 
 
-@pytest.mark.parametrize(
-    "answer", ["s1.", "s1.AAAA", '厂房 "s1.x', ["s1.x"], {"s1.x": 1}, {"a": ["厂房", {"b": "s1."}]}]
-)
+@pytest.mark.parametrize("answer", ["s1.", "s1.AAAA", ["s1.x"], {"s1.x": 1}, {"a": ["厂房", {"b": "s1."}]}])
 def test_an_answer_in_the_clear_cannot_be_taken_for_a_sealed_value(answer: Any) -> None:
     """Readers set such an event aside, and after a few of them they stop."""
     assert misplaced(uuid4(), json.dumps({"answers": {"project_name": answer}}).encode())
     assert "不能以 s1. 开头" in errors(project_name=answer)["project_name"][0]
-    assert errors(project_name="厂房 s1.", contact_email="s1.me@example.com") == {}
+
+
+def test_what_only_holds_the_mark_of_sealed_values_is_an_answer_like_others() -> None:
+    for answer in ("厂房 s1.", '厂房 "s1.x', '"s1.x', 'x\\"s1.'):
+        assert not misplaced(uuid4(), json.dumps({"answers": {"project_name": answer}}).encode())
+        assert errors(project_name=answer, contact_email="s1.me@example.com") == {}
+
+
+def test_an_answer_like_a_sealed_value_hides_no_other_problem() -> None:
+    assert set(errors(project_name="s1.x", contact_email="x")) == {"project_name", "contact_email"}
 
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_form() -> None:

@@ -145,11 +145,9 @@ class Form:
         if not _encodable("".join((*answers, *(value for value in answers.values() if isinstance(value, str))))):
             broken = sorted(name for name, value in answers.items() if not (_encodable(name) and _encodable(value)))
             return [_field_error(_printable(name), _UNREADABLE) for name in broken]
-        if sealed := sorted(name for name, value in answers.items() if self._would_look_sealed(name, value)):
-            return [_field_error(name, _LIKE_SEALED) for name in sealed]
-        found: dict[str, tuple[int, Text]] = {}
+        found = {name: (-1, _LIKE_SEALED) for name, value in answers.items() if self._would_look_sealed(name, value)}
         wrong = list(self._validator.iter_errors(answers if isinstance(answers, dict) else dict(answers)))
-        if not wrong:
+        if not wrong and not found:
             return []
         for error in wrong:
             for name, message in self._explained(error):
@@ -195,13 +193,13 @@ _UNREADABLE = Text(
 )
 
 
-_LIKE_SEALED = Text("不能以 s1. 开头,请改写。", "Text may not begin with s1.: write it differently.")
+_LIKE_SEALED = Text("不能以 s1. 开头，请改写。", "It may not begin with s1.: write it differently.")
 
 
 def _looks_sealed(value: object) -> bool:
     """Whether readers of the event would take the answer, or a part of it, for a sealed value, and set the case aside."""
     if isinstance(value, str):
-        return '"s1.' in f'"{value}'
+        return value.startswith("s1.")
     if isinstance(value, dict):
         return any(_looks_sealed(name) or _looks_sealed(part) for name, part in value.items())
     return isinstance(value, list) and any(map(_looks_sealed, value))

@@ -41,6 +41,16 @@ class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
         return JSONResponse(body, self.status, headers=self.headers, media_type="application/problem+json")
 
 
+def internal() -> Problem:
+    """What is told of a failure of ours; the log has it."""
+    return Problem(
+        500,
+        "internal",
+        "系统出错，已经记录，请稍后再试。",
+        "Something failed on our side and was recorded; try again later.",
+    )
+
+
 def install(app: FastAPI) -> None:
     """Answers every error of ``app`` as a problem document."""
 
@@ -71,9 +81,4 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _failed(request: Request, error: Exception) -> JSONResponse:
         logs.warning("http.request-failed", error=error, route=getattr(request.scope.get("route"), "path", ""))
-        return Problem(
-            500,
-            "internal",
-            "系统出错，已经记录，请稍后再试。",
-            "Something failed on our side and was recorded; try again later.",
-        ).response()
+        return internal().response()

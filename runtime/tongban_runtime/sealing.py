@@ -26,7 +26,8 @@ _HEAD_BYTES: Final = _ID_BYTES + _NONCE_BYTES
 _WHOLE_ID_CHARACTERS: Final = 21
 """Base64 characters that hold nothing but bits of the event's id: 126 of 128; the last two begin the next character."""
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_SEALED_IN_BODY: Final = re.compile(rb'"s1\.([A-Za-z0-9_-]{0,22})').findall
+_SEALED_IN_BODY: Final = re.compile(rb'(?<!\\)"s1\.([A-Za-z0-9_-]{0,22})').findall
+"""JSON texts that begin like a sealed value; a quotation mark inside a text has a backslash before it."""
 
 
 class SealBrokenError(ValueError):

@@ -1,5 +1,6 @@
 """Tables that departments hand in: what is read from them, what is told about bad rows, and what is not taken at all."""
 
+import asyncio
 import io
 import resource
 import zipfile
@@ -12,13 +13,19 @@ from tongban_catalog.codes import citizen_check_character
 from tongban_catalog.resource import Resource
 from tongban_certificates.registers.register import Row
 from tongban_certificates.registers.rows import Fault, Read, read_rows
-from tongban_certificates.registers.table import MAX_BYTES, MAX_ROWS, TableError, read_table
+from tongban_certificates.registers.table import MAX_BYTES, Table, TableError, TableReader
+from tongban_certificates.registers.workbook import MAX_ROWS
 
 from .register_resources import COMPANIES, PERMITS, number
 
 TODAY = date(2026, 3, 2)
 HEADER = "公民身份号码,证号,姓名,住址,有效期至,双证有效,人数,类别"
 GOOD = f"{number(1)},Z-1,示例儿童,示例路1号,2027/3/1,是,3,owned"
+
+
+def read_table(content: bytes, processor_seconds: int = 60) -> Table:
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(TableReader(processor_seconds).read(content))
 
 
 def read(content: bytes | str, resource: Resource = PERMITS) -> Read:
@@ -194,12 +201,27 @@ def test_a_line_of_nothing_but_commas_is_an_empty_one() -> None:
     assert caught.value.fault == "empty"
 
 
-def test_a_workbook_that_swells_takes_no_memory_of_the_service() -> None:
-    cells = b"<row>" + b"<c/>" * (4 * 1024 * 1024) + b"</row>"
-    content = changed(workbook(["x"]), "xl/worksheets/sheet1.xml", _SHEET % cells)
+def swollen() -> dict[str, bytes]:
+    sheet, styles = "xl/worksheets/sheet1.xml", "xl/styles.xml"
+    near = 60 * 1024 * 1024
+    return {
+        "cells": changed(workbook(["x"]), sheet, _SHEET % (b"<row>" + b"<c/>" * (near // 4) + b"</row>")),
+        "unknown": changed(workbook(["x"]), sheet, _SHEET % (b"<a/>" * (near // 4))),
+        "styles": changed(workbook(["x"]), styles, _STYLES % (b"<xf/>" * (near // 5))),
+    }
+
+
+_STYLES = (
+    b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs>%s</cellXfs></styleSheet>'
+)
+
+
+@pytest.mark.parametrize("kind", ["cells", "unknown", "styles"])
+def test_a_workbook_that_swells_takes_no_memory_of_the_service(kind: str) -> None:
+    content = swollen()[kind]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(TableError) as caught:
-        read_table(content)
+        read_table(content, processor_seconds=10)
     assert caught.value.fault in ("unpacks-too-large", "workbook", "empty")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
 

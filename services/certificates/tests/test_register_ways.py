@@ -21,7 +21,7 @@ from tongban_certificates.registers.holder import HolderKey, load_key
 from tongban_certificates.registers.register import Registers
 from tongban_certificates.settings import CertificatesSettings
 from tongban_runtime import problems
-from tongban_runtime.auth import Authenticator, routes_without_policy
+from tongban_runtime.auth import SESSION_COOKIE, Authenticator, routes_without_policy
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.events.catalog import ResourcePublished
@@ -238,8 +238,10 @@ async def test_the_page_takes_a_table_and_shows_its_report(client: httpx.AsyncCl
     assert "不知道" not in report.text
     wrong = await client.post(PAGE, files={"file": b"PK\x03\x04"}, headers=headers)
     assert (wrong.status_code, "工作簿无法读取" in wrong.text) == (422, True)
-    foreign = await client.post(PAGE, files={"file": TABLE}, headers=headers | {"sec-fetch-site": "cross-site"})
-    assert foreign.status_code == 403
+    session = {"cookie": f"{SESSION_COOKIE}={headers['authorization'].removeprefix('Bearer ')}"}
+    for site, status in (("cross-site", 403), ("same-origin", 200)):
+        sent = await client.post(PAGE, files={"file": TABLE}, headers=session | {"sec-fetch-site": site})
+        assert (site, sent.status_code) == (site, status)
     assert (await client.post(IMPORT, headers=headers)).json()["type"].endswith("no-file")
 
 

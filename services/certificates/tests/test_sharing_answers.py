@@ -242,6 +242,16 @@ async def test_a_case_that_has_ended_is_answered_nothing(world: World, ending: s
     assert (await world.state(desk), await world.state(near)) == ("closed", "closed")
 
 
+async def test_what_is_asked_for_a_case_whose_end_was_heard_of_first_is_closed(world: World) -> None:
+    """The topics of certificates and of proofs have no order between them."""
+    async with world.pool.acquire() as tx, tx.transaction():
+        await facts.remember(tx, cases.granted_case("a", sources.ITEM)[:1])
+    await world.hear(certificate("a"))
+    desk, near = asked("a", "tax"), asked("a")
+    assert await world.ask(desk, near) == []
+    assert (await world.state(desk), await world.state(near)) == ("closed", "closed")
+
+
 async def test_a_revoked_certificate_ends_nothing(world: World) -> None:
     await world.ask(asked("a", "tax"))
     issued = certificate("a")

@@ -20,7 +20,7 @@ from tongban_intake.api import Intake, make_app
 from tongban_intake.settings import Settings
 from tongban_runtime import facts
 from tongban_runtime.acts import ActSigner
-from tongban_runtime.auth import Authenticator
+from tongban_runtime.auth import SESSION_COOKIE, Authenticator
 from tongban_runtime.clock import Clock, SystemClock
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Health
@@ -72,6 +72,12 @@ class Service:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", headers=headers)
+
+    def browser(self, subject: UUID) -> httpx.AsyncClient:
+        """A citizen's browser, which is signed in by its session cookie."""
+        client = self.client()
+        client.cookies.set(SESSION_COOKIE, self.token(subject))
+        return client
 
     async def hear(self, *events: Event) -> list[Outcome]:
         """Hands events to the registered handlers, each group in a transaction, as the consumer does."""

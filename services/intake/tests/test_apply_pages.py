@@ -179,7 +179,7 @@ async def test_the_pages_of_a_draft_are_its_owner_s_alone(desk: Desk) -> None:
             assert (await other.get(f"/drafts/{draft}{path}")).status_code == 404
             assert (await nobody.get(f"/drafts/{draft}{path}")).status_code == 303
         assert (await other.post(f"/drafts/{draft}/submission")).status_code == 404
-    async with desk.client() as client:
+    async with desk.service.browser(desk.person) as client:
         foreign = await client.post(f"/drafts/{draft}/discard", headers={"Sec-Fetch-Site": "cross-site"})
     assert foreign.status_code == 403
     assert UUID(draft)

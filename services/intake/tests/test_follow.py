@@ -247,7 +247,7 @@ async def test_a_case_is_withdrawn_on_the_page_but_not_from_another_site(
     service: Service, citizen: UUID, case: str
 ) -> None:
     path = f"/applications/{case}/withdrawal"
-    async with service.client(citizen) as client:
+    async with service.browser(citizen) as client:
         assert (await client.post(path, headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
         sent = await client.post(path)
         assert sent.status_code == 303

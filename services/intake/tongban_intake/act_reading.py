@@ -21,7 +21,7 @@ from tongban_schemas.types import Act, JsonObject
 
 from tongban_intake import payloads as said
 from tongban_intake.facts import Fact, Facts
-from tongban_intake.presentation import Words, act_name, limit_shown
+from tongban_intake.presentation import YES_NO, Words, act_name, limit_shown
 
 Unseal = Callable[[str, str], str]
 
@@ -64,7 +64,6 @@ _VALUES: dict[str, Words] = {
     "officer": Words(zh="工作人员", en="an officer"),
     "rule": Words(zh="规则", en="a rule"),
 }
-_YES_NO = {True: Words(zh="是", en="yes"), False: Words(zh="否", en="no")}
 _WORDED = frozenset({"decision", "decided_by", "outcome"})
 
 
@@ -169,7 +168,7 @@ def _ordered(content: JsonObject) -> list[tuple[str, Any]]:
 def _row(name: str, value: Any, departments: Mapping[str, Department], item: Item | None) -> Row:
     label = _LABELS.get(name, Words(zh=name, en=name))
     if isinstance(value, bool):
-        return Row(label, _YES_NO[value])
+        return Row(label, YES_NO[value])
     if isinstance(value, dict) and value.keys() == {"number", "unit"}:
         return Row(label, limit_shown(value["number"], value["unit"]).words)
     if isinstance(value, list):

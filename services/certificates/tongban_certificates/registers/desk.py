@@ -20,7 +20,7 @@ from tongban_certificates.registers.news import News, NewsFault
 from tongban_certificates.registers.register import Registers, Row
 from tongban_certificates.registers.rows import HOLDER, Fault, Read, read_rows, valid_until_of
 from tongban_certificates.registers.store import Entry, Taken
-from tongban_certificates.registers.table import read_table
+from tongban_certificates.registers.table import TableReader
 
 AHEAD: Final = timedelta(minutes=5)
 """How far a source's clock may be ahead of ours."""
@@ -72,6 +72,7 @@ class RegisterDesk:
     shelf: Shelf
     registers: Registers
     departments: Collection[str] | None = None
+    tables: TableReader = field(default_factory=TableReader)
 
     async def resource(self, name: str, departments: Collection[str] | None) -> Resource:
         """A register that is kept here for one of ``departments`` (None: whoever it is); a store of certificates is none.
@@ -92,7 +93,8 @@ class RegisterDesk:
     async def bring_in(self, resource: Resource, content: bytes, officer: UUID | None) -> Report:
         """Takes in the good rows of a table. Raises `TableError`."""
         now = self.clock.now()
-        read = await asyncio.to_thread(self._read, resource, content, now)
+        table = await self.tables.read(content)
+        read = await asyncio.to_thread(read_rows, resource, table, now.astimezone(CHINA).date())
         entries = self._entries(resource, read, now)
         digest = hashlib.sha256(content).hexdigest()
         report = Report(read.total, faults=read.faults)
@@ -125,9 +127,6 @@ class RegisterDesk:
             if fresh:
                 taken = await self.registers.take(tx, resource.id, [entry for _, entry in sorted(fresh, key=_place)])
         return Heard(len(fresh) - taken.stale, repeated, taken.stale)
-
-    def _read(self, resource: Resource, content: bytes, now: datetime) -> Read:
-        return read_rows(resource, read_table(content), now.astimezone(CHINA).date())
 
     def _entries(self, resource: Resource, read: Read, now: datetime) -> list[Entry]:
         return [

@@ -3,19 +3,24 @@
 Everything is bounded: bytes, rows, columns, what a workbook unpacks to, and the process in which one is opened.
 """
 
+import asyncio
 import codecs
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
+
+from tongban_runtime.confined import Confined, python
 
 from tongban_certificates.document import Bilingual
-from tongban_certificates.registers.workbook import MAX_CELL, MAX_LINES, WorkbookError, rows_of
+from tongban_certificates.registers.workbook import LONGEST_ANSWER, MAX_CELL, MAX_COLUMNS, MAX_LINES, MAX_ROWS
 
 MAX_BYTES: Final = 10 * 1024 * 1024
-MAX_ROWS: Final = 50_000
-MAX_COLUMNS: Final = 100
+_PROCESSOR_SECONDS: Final = 120
+_SECONDS: Final = 180.0
+"""How long a workbook may take to be opened, by the clock."""
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 TableFault = Literal[
@@ -73,14 +78,25 @@ class Table:
     rows: tuple[tuple[int, tuple[object, ...]], ...]
 
 
-def read_table(content: bytes) -> Table:
-    """Blocks. Raises `TableError`."""
-    if len(content) > MAX_BYTES:
-        raise TableError("too-large")
-    if content.startswith(_OLD_EXCEL):
-        raise TableError("old-excel")
-    lines = _workbook(content) if content.startswith(b"PK") else _csv(content)
-    return _bounded(lines)
+class TableReader:
+    """Reads tables; of workbooks a few at a time, each in so many seconds of processor time."""
+
+    def __init__(self, processor_seconds: int = _PROCESSOR_SECONDS) -> None:
+        command = python("-m", "tongban_certificates.registers.workbook", str(processor_seconds))
+        self._workbooks = Confined(command, seconds=_SECONDS, longest=LONGEST_ANSWER)
+
+    async def read(self, content: bytes) -> Table:
+        """Raises `TableError`."""
+        if len(content) > MAX_BYTES:
+            raise TableError("too-large")
+        if content.startswith(_OLD_EXCEL):
+            raise TableError("old-excel")
+        if not content.startswith(b"PK"):
+            return await asyncio.to_thread(_bounded, _csv(content))
+        answer = await self._workbooks.run(content)
+        if answer is None:
+            raise TableError("unpacks-too-large")
+        return await asyncio.to_thread(_bounded, _workbook(answer))
 
 
 def _bounded(lines: Iterator[tuple[int, tuple[object, ...]]]) -> Table:
@@ -130,8 +146,10 @@ def _decoded(content: bytes) -> str:
     raise TableError("encoding")
 
 
-def _workbook(content: bytes) -> Iterator[tuple[int, tuple[object, ...]]]:
-    try:
-        yield from rows_of(content)
-    except WorkbookError as error:
-        raise TableError(error.fault) from None
+def _workbook(answer: bytes) -> Iterator[tuple[int, tuple[object, ...]]]:
+    for line in io.BytesIO(answer):
+        said = json.loads(line)
+        if isinstance(said, str):
+            raise TableError(cast(TableFault, said))
+        number, cells = said
+        yield number, tuple(cells)

@@ -1,37 +1,31 @@
-"""The process in which workbooks are opened: one that swells ends it, and nothing else.
+"""The process in which workbooks are opened.
 
-``python -I -m tongban_certificates.registers.workbook`` reads a workbook from its input and answers with lines of JSON: the number
-and the cells of each row that is not empty, or why the file is refused, in quotation marks. Its memory, its time and what it may
-write are limited by the kernel.
+``python -I -m tongban_certificates.registers.workbook SECONDS`` reads a workbook from its input, in so many seconds of processor
+time, and answers with lines of JSON: the number and the cells of each row that is not empty, or why the file is refused, in
+quotation marks.
 """
 
 import io
 import json
-import os
-import resource
-import subprocess
 import sys
-import threading
 import warnings
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
+
+from tongban_runtime.confined import confine
 
 Fault = Literal["too-many-rows", "workbook", "macros", "unpacks-too-large"]
 
-MAX_LINES: Final = 100_000
+MAX_ROWS: Final = 50_000
+MAX_LINES: Final = 2 * MAX_ROWS
+MAX_COLUMNS: Final = 100
 MAX_CELL: Final = 10_000
 """Characters of a cell that are looked at; no cell may have as many."""
-_MAX_COLUMNS: Final = 101
+LONGEST_ANSWER: Final = 128 * 1024 * 1024
 _MAX_UNPACKED: Final = 64 * 1024 * 1024
 _MAX_PARTS: Final = 500
-_MAX_ANSWER: Final = 128 * 1024 * 1024
-_MEMORY_BYTES: Final = 1536 * 1024 * 1024
-_PROCESSOR_SECONDS: Final = 120
-_COMMAND: Final = (sys.executable, "-I", "-m", "tongban_certificates.registers.workbook")
-_PLACES: Final = threading.BoundedSemaphore(2)
-"""Workbooks that one process of the service has opened at the same time; others wait."""
 
 
 class WorkbookError(ValueError):
@@ -42,49 +36,23 @@ class WorkbookError(ValueError):
         self.fault: Fault = fault
 
 
-def rows_of(content: bytes) -> list[tuple[int, tuple[object, ...]]]:
-    """The rows of the first sheet that are not empty, with their numbers; a day is text in the form of ISO 8601.
-
-    Blocks. Raises `WorkbookError`.
-    """
-    environment = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with _PLACES:
-        done = subprocess.run(_COMMAND, input=content, capture_output=True, check=False, env=environment)
-    if done.returncode != 0:
-        raise WorkbookError("unpacks-too-large")
-    found: list[Any] = [json.loads(line) for line in done.stdout.splitlines()]
-    if found and isinstance(found[-1], str):
-        raise WorkbookError(cast(Fault, found[-1]))
-    return [(number, tuple(cells)) for number, cells in found]
-
-
 def main() -> None:
-    for kind, most in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
-        (resource.RLIMIT_CPU, _PROCESSOR_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (most, most))
+    confine(int(sys.argv[1]))
     warnings.simplefilter("ignore")
-    written = 0
     try:
         for number, cells in _rows(sys.stdin.buffer.read()):
-            line = json.dumps([number, [_plain(cell) for cell in cells]], ensure_ascii=False).encode() + b"\n"
-            written += len(line)
-            if written > _MAX_ANSWER:
-                raise WorkbookError("unpacks-too-large")
-            sys.stdout.buffer.write(line)
+            _say([number, [_plain(cell) for cell in cells]])
     except WorkbookError as error:
-        fault: Fault = error.fault
+        _say(error.fault)
     except MemoryError:
-        fault = "unpacks-too-large"
+        _say("unpacks-too-large")
     # A damaged or hostile workbook may make the reader raise anything at all (KeyError, ParseError, ValueError ...).
     except Exception:  # noqa: BLE001 - see above
-        fault = "workbook"
-    else:
-        return
-    sys.stdout.buffer.write(json.dumps(fault).encode() + b"\n")
+        _say("workbook")
+
+
+def _say(line: object) -> None:
+    sys.stdout.buffer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def _rows(content: bytes) -> Iterator[tuple[int, tuple[object, ...]]]:
@@ -94,7 +62,7 @@ def _rows(content: bytes) -> Iterator[tuple[int, tuple[object, ...]]]:
     workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     sheet = workbook.worksheets[0]
     sheet.reset_dimensions()
-    for number, cells in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS, values_only=True), start=1):
+    for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), start=1):
         if number > MAX_LINES:
             raise WorkbookError("too-many-rows")
         if cells.count(None) < len(cells):

@@ -78,16 +78,13 @@ class SharingHandlers:
         return Done()
 
     async def on_certificates(self, tx: Tx, events: Sequence[Event]) -> Outcome:
-        """Remembers that a certificate was issued or revoked in a case for which something was asked here.
+        """Remembers that a certificate was issued or revoked: what is asked for the case may be heard later.
 
         Duplicates: facts are a set.
-        Failure: none; a case for which nothing was asked here is left alone.
+        Failure: none.
         """
-        subjects = {UUID(event.subject) for event in events}
-        await facts.lock(tx, subjects)
-        concerned = await store.asked_of(tx, subjects)
-        if kept := [event for event in events if UUID(event.subject) in concerned]:
-            await facts.remember(tx, kept)
+        await facts.lock(tx, {UUID(event.subject) for event in events})
+        await facts.remember(tx, events)
         return Done()
 
     def _serves(self, provider: str) -> bool:

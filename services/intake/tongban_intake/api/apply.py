@@ -16,20 +16,19 @@ from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
 from tongban_intake.api import drafts, proofs
-from tongban_intake.api.bodies import DraftRequest
+from tongban_intake.api.bodies import DraftRequest, refuse_large
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.drafts import Draft
 from tongban_intake.api.guide import item_in_force
-from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen, refuse_large, require_own_page
+from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen
 from tongban_intake.api.pages import PageApplication
-from tongban_intake.api.proof_pages import ProofPage, proof_page_of, render_proofs
+from tongban_intake.api.proof_pages import ProofPage, proof_page_of, render_proofs, shown_value
 from tongban_intake.correction_form import FormField, form_field, typed_answers
 from tongban_intake.evidence.shown import OriginShown
 from tongban_intake.presentation import Words, basis_words
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 Citizen = Annotated[Caller, Depends(page_citizen)]
-OWN_FORM = [Depends(require_own_page)]
 
 _ANSWER = "answer."
 _FIELDS = 200
@@ -72,7 +71,7 @@ async def start_page(request: Request, caller: Citizen, code: str) -> Response:
     )
 
 
-@router.post("/apply/{code}", dependencies=OWN_FORM)
+@router.post("/apply/{code}")
 async def start(request: Request, caller: Citizen, code: str) -> Response:
     """Begins a draft; with the person's consent the proofs are asked for at once."""
     intake = intake_of(request)
@@ -100,7 +99,7 @@ async def draft_page(request: Request, caller: Citizen, application: PageApplica
     return render_proofs(page, still=bool(still))
 
 
-@router.post("/drafts/{application}/consent", dependencies=OWN_FORM)
+@router.post("/drafts/{application}/consent")
 async def consent(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """Agrees to the fetching of proofs after all."""
     await proofs.start_fetching(intake_of(request), application, caller, proofs.token_of(request))
@@ -115,7 +114,7 @@ async def questions(request: Request, caller: Citizen, application: PageApplicat
     return _questions(page, draft, draft.answers)
 
 
-@router.post("/drafts/{application}/questions", dependencies=OWN_FORM)
+@router.post("/drafts/{application}/questions")
 async def answer(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """Keeps the answers. What is wrong with one is said beside its field, and the others are kept all the same."""
     intake = intake_of(request)
@@ -153,7 +152,7 @@ async def check(request: Request, caller: Citizen, application: PageApplication,
     return _check(page, draft, still=bool(still))
 
 
-@router.post("/drafts/{application}/submission", dependencies=OWN_FORM)
+@router.post("/drafts/{application}/submission")
 async def submit(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """Applies, under the draft's own number; sending it twice applies once."""
     try:
@@ -166,7 +165,7 @@ async def submit(request: Request, caller: Citizen, application: PageApplication
     return RedirectResponse(f"/applications/{application}", 303)
 
 
-@router.post("/drafts/{application}/discard", dependencies=OWN_FORM)
+@router.post("/drafts/{application}/discard")
 async def discard(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """Throws a draft away, with all that was fetched for it."""
     await drafts.discard_draft(intake_of(request), caller, application)
@@ -258,16 +257,6 @@ def _is_answer(page: ProofPage, one: OriginShown) -> bool:
 def _answer(item: Item, one: OriginShown) -> Answer:
     shown = None if one.origin == "awaited" else shown_value(item, one.field, one.value)
     return Answer(one.label, shown, one)
-
-
-def shown_value(item: Item, name: str, value: Any) -> Words:
-    """An answer as a person reads it: the label of a choice, yes or no, else itself."""
-    if isinstance(value, bool):
-        return Words(zh="是", en="yes") if value else Words(zh="否", en="no")
-    label = item.form.fields.get(name, {}).get("x-labels", {}).get(str(value))
-    if label is not None:
-        return Words(zh=label["zh"], en=label["en"])
-    return Words(zh=str(value), en=str(value))
 
 
 def _words(text: Any, otherwise: str) -> Words:

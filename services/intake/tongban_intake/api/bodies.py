@@ -175,10 +175,25 @@ def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-async def _read(request: Request) -> bytes:
+def said_length(request: Request) -> int | None:
+    """How many bytes the request says that it has; None when it does not say."""
     length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit():
-        if int(length) > MAX_BODY_BYTES:
+    return int(length) if length.isascii() and length.isdigit() else None
+
+
+def refuse_large(
+    request: Request, most: int = MAX_BODY_BYTES, zh: str = "提交的内容太大。", en: str = "What was sent is too large."
+) -> None:
+    """Raises `Problem` 413 for a request of more bytes, or one that does not say how many it has."""
+    length = said_length(request)
+    if length is None or length > most:
+        raise Problem(413, "too-large", zh, en)
+
+
+async def _read(request: Request) -> bytes:
+    length = said_length(request)
+    if length is not None:
+        if length > MAX_BODY_BYTES:
             raise _too_large()
         return await request.body()
     chunks = bytearray()

@@ -13,17 +13,15 @@ from tongban_runtime.auth import Caller
 from tongban_runtime.problems import Problem
 
 from tongban_intake.api.applications import answer_correction, take_back
-from tongban_intake.api.bodies import MAX_BODY_BYTES, AppealRequest, CorrectionRequest, SupplementRequest
+from tongban_intake.api.bodies import MAX_BODY_BYTES, AppealRequest, CorrectionRequest, SupplementRequest, refuse_large
 from tongban_intake.api.casefile import Opened, open_case, require_visible, seen_at
 from tongban_intake.api.context import intake_of
-from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen, refuse_large, require_own_page
+from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen
 from tongban_intake.api.pages import PageApplication, case_page
 from tongban_intake.api.remedies import bring, file_appeal
 from tongban_intake.correction_form import typed_answers
 
-router = APIRouter(
-    tags=["pages"], include_in_schema=False, route_class=PageRoute, dependencies=[Depends(require_own_page)]
-)
+router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 
 _ANSWER = "answer."
 _MATERIAL = "material."

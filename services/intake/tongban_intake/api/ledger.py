@@ -16,7 +16,7 @@ from tongban_intake import pages
 from tongban_intake.api.acting import described, transact
 from tongban_intake.api.bodies import Said, body_schema, read_body
 from tongban_intake.api.context import Intake, intake_of
-from tongban_intake.api.page_route import PageRoute, page_citizen, require_own_page
+from tongban_intake.api.page_route import PageRoute, page_citizen
 from tongban_intake.api.pages import PageApplication, page_application
 from tongban_intake.api.turned_away import TurnedAway, not_own
 from tongban_intake.ledger import LineShown
@@ -191,7 +191,7 @@ async def case_ledger_page(
     return pages.render("ledger.html", ledger=_joined([own], None), case=_name(own), sent=bool(sent), signed_in=True)
 
 
-@page_router.post("/applications/{application}/ledger/{event}/doubt", dependencies=[Depends(require_own_page)])
+@page_router.post("/applications/{application}/ledger/{event}/doubt")
 async def doubt_form(
     request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication, event: str
 ) -> Response:

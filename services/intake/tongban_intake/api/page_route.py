@@ -10,10 +10,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from tongban_runtime import logs
 from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen, note_refusal
-from tongban_runtime.problems import Problem
+from tongban_runtime.problems import Problem, internal
 
 from tongban_intake import pages
-from tongban_intake.api.bodies import MAX_BODY_BYTES
 from tongban_intake.api.context import intake_of
 from tongban_intake.api.turned_away import TurnedAway, put_on_record
 
@@ -39,7 +38,7 @@ class PageRoute(APIRoute):
                 return problem_page(request, _unreadable(error.status_code))
             except Exception as error:  # noqa: BLE001 - logged, and told in words instead of as data
                 logs.warning("http.request-failed", error=error, route=self.path)
-                return problem_page(request, _failed())
+                return problem_page(request, internal())
 
         return answer
 
@@ -59,15 +58,6 @@ def _unreadable(status: int) -> Problem:
         "http",
         "提交的内容无法读取，请返回后重试。",
         "What was sent cannot be read: go back and try again.",
-    )
-
-
-def _failed() -> Problem:
-    return Problem(
-        500,
-        "internal",
-        "系统出错，已经记录，请稍后再试。",
-        "Something failed on our side and was recorded; try again later.",
     )
 
 
@@ -102,21 +92,6 @@ page_reader = PagePolicy("signed-in", _roles)
 page_citizen = PagePolicy("citizen", sorted(citizen.roles))
 
 
-def refuse_large(
-    request: Request, most: int = MAX_BODY_BYTES, zh: str = "提交的内容太大。", en: str = "What was sent is too large."
-) -> None:
-    """Raises `Problem` 413 for a form of more bytes, or one that does not say how many it has."""
-    length = request.headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit()) or int(length) > most:
-        raise Problem(413, "too-large", zh, en)
-
-
 def as_typed(value: str) -> str:
     """A text as it was typed: browsers send its line breaks as two signs each, and count them as one against a limit."""
     return value.replace("\r\n", "\n")
-
-
-def require_own_page(request: Request) -> None:
-    """Raises `Problem` 403 for a form that another site's page sent; the session cookie's SameSite is the first guard."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Problem(403, "foreign-form", "请在本站页面上操作。", "Use the form on this site's own page.")

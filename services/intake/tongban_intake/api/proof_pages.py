@@ -3,7 +3,7 @@ upload of one that could not be fetched. The same for a draft and for an applica
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,29 +16,36 @@ from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
 from tongban_intake.api import proofs, uploads
+from tongban_intake.api.bodies import refuse_large
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.page_route import (
     PageRoute,
     as_typed,
     no_such_page,
     page_citizen,
-    refuse_large,
-    require_own_page,
 )
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.evidence.shown import CaseProofs, GivenValue, ProofDetail, case_proofs
-from tongban_intake.presentation import ProofShown, Words, proofs_shown
+from tongban_intake.presentation import YES_NO, ProofShown, Words, proofs_shown
 from tongban_intake.presentation.shown import Department
 from tongban_intake.status import statuses_of
 from tongban_intake.store import applications
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 Citizen = Annotated[Caller, Depends(page_citizen)]
-OWN_FORM = [Depends(require_own_page)]
 
 _TEXT = 2000
 _UPLOAD_BYTES = 21 * 1024 * 1024
-_YES_NO = {"true": Words(zh="是", en="yes"), "false": Words(zh="否", en="no")}
+
+
+def shown_value(item: Item, name: str, value: Any) -> Words:
+    """An answer as a person reads it: the label of a choice, yes or no, else itself."""
+    if isinstance(value, bool):
+        return YES_NO[value]
+    label = item.form.fields.get(name, {}).get("x-labels", {}).get(str(value))
+    if label is not None:
+        return Words(zh=label["zh"], en=label["en"])
+    return Words(zh=str(value), en=str(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +63,11 @@ class ProofPage:
         return f"/applications/{self.case}/proofs" if self.submitted else f"/drafts/{self.case}"
 
     def reads(self, value: GivenValue) -> Words:
-        """A value as a person reads it: yes or no, by the form's label where it has one, else itself."""
+        """A value as a person reads it. Personal ones are texts, also where they are true or false."""
         if value.value is None:
             return Words(zh="（无法打开）", en="(cannot be opened)")
-        if (known := _YES_NO.get(str(value.value).lower())) is not None:
-            return known
-        label = self.item.form.fields.get(value.answer or "", {}).get("x-labels", {}).get(str(value.value))
-        shown = str(value.value)
-        return Words(zh=shown, en=shown) if label is None else Words(zh=label["zh"], en=label["en"])
+        known = value.value == "true" if value.value in ("true", "false") else value.value
+        return shown_value(self.item, value.answer or "", known)
 
     def proof(self, material: str) -> ProofDetail:
         """Raises `Problem` 404."""
@@ -125,7 +129,7 @@ async def dispute_page(request: Request, caller: Citizen, application: PageAppli
     return _dispute(page, page.proof(material))
 
 
-@router.post("/proofs/{application}/{material}/dispute", dependencies=OWN_FORM)
+@router.post("/proofs/{application}/{material}/dispute")
 async def dispute(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
     """Says that what a source gave is wrong."""
     intake = intake_of(request)
@@ -160,7 +164,7 @@ def _dispute(
     )
 
 
-@router.post("/proofs/{application}/{material}/refetch", dependencies=OWN_FORM)
+@router.post("/proofs/{application}/{material}/refetch")
 async def refetch(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
     """Has a proof fetched once more."""
     intake = intake_of(request)
@@ -169,7 +173,7 @@ async def refetch(request: Request, caller: Citizen, application: PageApplicatio
     return RedirectResponse(page.home, 303)
 
 
-@router.post("/proofs/{application}/{material}/file", dependencies=OWN_FORM)
+@router.post("/proofs/{application}/{material}/file")
 async def upload(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
     """Brings a proof that could not be fetched; what is wrong with the file is said beside it."""
     intake = intake_of(request)

@@ -15,12 +15,17 @@ from tongban_schemas.events.access import AccessRule, Purpose
 from tongban_schemas.events.access import Caller as ServiceName
 
 from tongban_intake.api.acting import described
+from tongban_intake.api.bodies import refuse_large
 from tongban_intake.api.context import intake_of
 from tongban_intake.vault import Asker
 from tongban_intake.vault.rules import PURPOSES
 
 _LONGEST: Final = 4 * 1024 * 1024
 """The longest request, in bytes."""
+_TOO_LARGE: Final = (
+    f"请求须写明 Content-Length，且不超过 {_LONGEST} 字节。",
+    f"A request says its Content-Length, {_LONGEST} bytes at most.",
+)
 
 
 class ShortRoute(APIRoute):
@@ -30,14 +35,7 @@ class ShortRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
-            length = request.headers.get("content-length", "")
-            if not (length.isascii() and length.isdigit() and int(length) <= _LONGEST):
-                raise Problem(
-                    413,
-                    "too-large",
-                    f"请求须写明 Content-Length，且不超过 {_LONGEST} 字节。",
-                    f"A request says its Content-Length, {_LONGEST} bytes at most.",
-                )
+            refuse_large(request, _LONGEST, *_TOO_LARGE)
             return await handler(request)
 
         return answer

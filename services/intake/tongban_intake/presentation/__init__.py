@@ -1,7 +1,7 @@
 """A case as people and programs are shown it: the status joined with the item's flow, the clocks and the names. Pure."""
 
 from tongban_intake.presentation.clocks import Clocks
-from tongban_intake.presentation.names import CHANNEL_NAMES, STATE_NAMES, STEP_STATE_NAMES, limit_shown
+from tongban_intake.presentation.names import CHANNEL_NAMES, STATE_NAMES, STEP_STATE_NAMES, YES_NO, limit_shown
 from tongban_intake.presentation.presenter import Presenter, act_name
 from tongban_intake.presentation.proofs import basis_words, grade_words, proofs_shown, reason_words
 from tongban_intake.presentation.shown import (
@@ -18,6 +18,7 @@ __all__ = [
     "CHANNEL_NAMES",
     "STATE_NAMES",
     "STEP_STATE_NAMES",
+    "YES_NO",
     "Clocks",
     "CorrectionShown",
     "FlowStep",

@@ -5,6 +5,8 @@ from tongban_schemas.types import ActKind
 from tongban_intake.presentation.shown import FlowState, LimitShown, Words
 from tongban_intake.status import State
 
+YES_NO: dict[bool, Words] = {True: Words(zh="是", en="yes"), False: Words(zh="否", en="no")}
+
 STATE_NAMES: dict[State, Words] = {
     "submitted": Words(zh="已提交", en="Submitted"),
     "accepted": Words(zh="办理中", en="In progress"),

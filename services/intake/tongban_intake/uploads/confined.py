@@ -1,34 +1,20 @@
 """The process in which files of strangers are opened: a file in, what became of it out.
 
 ``python -I -m tongban_intake.uploads.confined`` reads the file from its input. It answers with a line of JSON, the kind of the
-result and its pages or the rule by which the file is refused, and then the result. Its memory, its time, the files that it may open
-and what it may write are limited by the kernel.
+result and its pages or the rule by which the file is refused, and then the result.
 """
 
 import json
-import resource
 import sys
 import warnings
 from typing import Final
 
+from tongban_runtime.confined import confine
+
 from tongban_intake.uploads.rules import MAX_BYTES, FileRefusedError
 from tongban_intake.uploads.sniff import kind_of, refuse_hidden
 
-MEMORY_BYTES: Final = 1536 * 1024 * 1024
 PROCESSOR_SECONDS: Final = 20
-_OPEN_FILES: Final = 32
-
-
-def confine() -> None:
-    """Takes away what the conversion does not need, for good."""
-    for kind, most in (
-        (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, PROCESSOR_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (most, most))
 
 
 def work(content: bytes) -> tuple[dict[str, object], bytes]:
@@ -56,7 +42,7 @@ def work(content: bytes) -> tuple[dict[str, object], bytes]:
 
 
 def main() -> None:
-    confine()
+    confine(PROCESSOR_SECONDS)
     warnings.simplefilter("ignore")
     head, made = work(sys.stdin.buffer.read(MAX_BYTES + 1))
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + made)

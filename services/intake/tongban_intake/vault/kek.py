@@ -1,9 +1,9 @@
 """The keys that wrap the root keys of cases. They lie in files of their own folder, never in the database.
 
-`<epoch>.key` holds the key-encryption key (KEK) of an epoch; the newest one wraps. A root key is wrapped with AES-256-GCM
-(NIST SP 800-38D) and bound to its case. A rotation wraps everything anew and destroys the older file: then no copy of the
-database, no log and no dead row of an erased case can be opened by anybody. `index.key` keys the hashes of the search index
-and of requests; it opens nothing.
+`<epoch>.key` holds the key-encryption key (KEK) of an epoch; the one that the database names wraps. A root key is wrapped with
+AES-256-GCM (NIST SP 800-38D) and bound to its case. A rotation wraps everything anew and destroys the older file: then no copy
+of the database, no log and no dead row of an erased case can be opened by anybody. `index.key` keys the hashes of the search
+index and of requests; it opens nothing.
 """
 
 import hashlib

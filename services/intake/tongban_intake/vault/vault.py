@@ -80,7 +80,9 @@ class Vault:
         A case that the vault does not know has no record to put a refusal on: a line in the log tells of it.
         """
         rows = await self.lock(tx, {one.application for one in wanted})
-        erased = {case for case, row in rows.items() if row.wrapped is None}
+        # At once: a rotation may wrap them anew, and destroy the key that wraps them here, while the case is looked at.
+        opened = {case: self._opened(row) for case, row in rows.items() if row.wrapped is not None}
+        erased = rows.keys() - opened.keys()
         known = await cases_known(tx, self.shelf, rows.keys(), erased)
         now = self.clock.now()
         answers: list[CaseKeys | Refused] = []
@@ -92,7 +94,7 @@ class Vault:
                 continue
             rule = judge(asker, one, known[one.application], now)
             if rule is None:
-                answers.append(CaseKeys(self._opened(rows[one.application]).keys(one.fields)))
+                answers.append(CaseKeys(opened[one.application].keys(one.fields)))
                 said.append(record.granted(asker.service, one))
             else:
                 answers.append(Refused(rule))
