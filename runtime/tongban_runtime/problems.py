@@ -6,8 +6,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
 
-from tongban_runtime import logs
+from tongban_runtime import logs, problem_pages
 
 _PREFIX = "urn:tongban:problem:"
 
@@ -52,33 +53,35 @@ def internal() -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Answers every error of ``app`` as a problem document."""
+    """Answers every error of ``app`` as a problem document, or as a page for who reads pages (`problem_pages`)."""
 
     @app.exception_handler(Problem)
-    async def _problem(_: Request, problem: Problem) -> JSONResponse:
-        return problem.response()
+    async def _problem(request: Request, problem: Problem) -> Response:
+        return problem_pages.answer(request, problem)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
         errors = [
             {"field": ".".join(str(part) for part in problem["loc"]), "message_en": problem["msg"]}
             for problem in error.errors()
         ]
-        return Problem(
+        problem = Problem(
             422,
             "invalid-request",
             "请求的内容不完整或格式不对，请按 errors 逐项改正后重新提交。",
             "The request is incomplete or malformed: correct each entry of errors and send it again.",
             errors=errors,
-        ).response()
+        )
+        return problem_pages.answer(request, problem)
 
     @app.exception_handler(StarletteHTTPException)
-    async def _http(_: Request, error: StarletteHTTPException) -> JSONResponse:
+    async def _http(request: Request, error: StarletteHTTPException) -> Response:
         known = {404: ("not-found", "没有这个地址。", "There is nothing at this address.")}
         kind, zh, en = known.get(error.status_code, ("http", "请求不能受理。", "The request cannot be served."))
-        return Problem(error.status_code, kind, zh, en, headers=dict(error.headers or {})).response()
+        problem = Problem(error.status_code, kind, zh, en, headers=dict(error.headers or {}))
+        return problem_pages.answer(request, problem)
 
     @app.exception_handler(Exception)
-    async def _failed(request: Request, error: Exception) -> JSONResponse:
+    async def _failed(request: Request, error: Exception) -> Response:
         logs.warning("http.request-failed", error=error, route=getattr(request.scope.get("route"), "path", ""))
-        return internal().response()
+        return problem_pages.answer(request, internal())

@@ -8,11 +8,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
-from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi import Request, Response
 from tongban_schemas.types import JsonObject
 
-from tongban_runtime import logs
+from tongban_runtime import logs, problem_pages
 from tongban_runtime.keys import VaultUnavailableError
 from tongban_runtime.problems import Problem
 from tongban_runtime.settings import RuntimeSettings
@@ -90,16 +89,17 @@ class VaultClient:
         return str(granted["access_token"]), time.monotonic() + max(lasts - _EARLY_SECONDS, lasts / 2)
 
 
-async def answer_unavailable(_: Request, error: Exception) -> JSONResponse:
+async def answer_unavailable(request: Request, error: Exception) -> Response:
     """503: what cannot be opened now can be later."""
     logs.warning("vault.unavailable", error=error)
-    return Problem(
+    problem = Problem(
         503,
         "vault-unavailable",
         "密钥服务暂时不可用，个人数据无法打开，请稍后再试。",
         "The vault that holds the keys of personal data does not answer: try again shortly.",
         headers={"Retry-After": "2"},
-    ).response()
+    )
+    return problem_pages.answer(request, problem)
 
 
 async def _json(answer: aiohttp.ClientResponse) -> JsonObject:

@@ -128,6 +128,7 @@ def _own_settings(stack: Stack, name: str) -> dict[str, str]:
         pulled = {resource: stack.url("ministry") + path for resource, path in PULLED.items()}
         return {
             "TONGBAN_VERIFY_URL": stack.url(name),
+            "TONGBAN_PUBLIC_URL": stack.url("intake"),
             "TONGBAN_SIGNING_DIR": str(stack.signing),
             "TONGBAN_CERTIFICATES_ISSUERS": served,
             "TONGBAN_REGISTERS": served,

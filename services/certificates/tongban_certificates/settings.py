@@ -14,6 +14,9 @@ class CertificatesSettings(RuntimeSettings):
         pattern=r"^https?://[^/\s]+$",
         description="Address of this service that the QR codes lead to, no slash at the end.",
     )
+    public_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Address of the portal, where people sign in."
+    )
     signing_dir: Path = Field(description="Folder with ca.pem, signer.pem and signer.key.")
     certificates_issuers: Annotated[frozenset[str] | None, NoDecode] = Field(
         default=None,

@@ -4,11 +4,13 @@ import asyncio
 
 from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
+from tongban_runtime import problem_pages
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.database import Pool
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Parts, Runtime
 
+from tongban_certificates import pages
 from tongban_certificates.api import make_app
 from tongban_certificates.credentials import load_credentials
 from tongban_certificates.document import CertificateRenderer
@@ -62,16 +64,18 @@ async def wire(runtime: Runtime) -> Parts:
     def alarms(heartbeat: Heartbeat) -> AlarmWorker:
         return AlarmWorker(runtime.pool, runtime.clock, FACTS, handlers.ring, heartbeat)
 
+    app = make_app(
+        runtime.pool,
+        shelf,
+        runtime.clock,
+        CertificateVerifier(credentials.ca),
+        runtime.keyring,
+        bound(desk),
+        sharing.router,
+    )
+    problem_pages.install(app, pages.problem_page_of(settings.public_url))
     return Parts(
-        app=make_app(
-            runtime.pool,
-            shelf,
-            runtime.clock,
-            CertificateVerifier(credentials.ca),
-            runtime.keyring,
-            bound(desk),
-            sharing.router,
-        ),
+        app=app,
         registry=registry,
         workers={"issuer": issuer, "alarms": alarms, **sharing.workers},
     )

@@ -4,7 +4,11 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from tongban_runtime.problem_pages import ProblemPage, bilingual
+from tongban_runtime.problems import Problem
 
 from tongban_certificates.domain import CHINA
 
@@ -41,3 +45,14 @@ def stylesheet() -> str:
 def render(template: str, **context: object) -> str:
     """The page ``template`` as HTML."""
     return _environment().get_template(template).render(**context)
+
+
+def problem_page_of(portal: str | None) -> ProblemPage:
+    """Problems as pages of this service; who has to sign in is shown the way to the ``portal``, if it is known."""
+
+    def page(request: Request, problem: Problem) -> Response:
+        sign_in = f"{portal.rstrip('/')}/login" if portal and problem.status == 401 else None
+        html = render("problem.html", **bilingual(request, problem), sign_in=sign_in)
+        return HTMLResponse(html, problem.status, headers=HEADERS)
+
+    return page

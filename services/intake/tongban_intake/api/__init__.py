@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from tongban_runtime import problem_pages
 from tongban_runtime.service import new_app
 
 from tongban_intake.api import (
@@ -13,6 +14,7 @@ from tongban_intake.api import (
     guide,
     items,
     ledger,
+    page_route,
     pages,
     proof_pages,
     proofs,
@@ -48,5 +50,6 @@ def make_app(intake: Intake) -> FastAPI:
         app.include_router(module.page_router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake
+    problem_pages.install(app, page_route.page_or_sign_in)
     turned_away.install(app, intake)
     return app

@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from tongban_runtime import logs
 from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen, note_refusal
+from tongban_runtime.problem_pages import bilingual
 from tongban_runtime.problems import Problem, internal
 
 from tongban_intake import pages
@@ -62,10 +64,24 @@ def _unreadable(status: int) -> Problem:
 
 
 def problem_page(request: Request, problem: Problem) -> Response:
-    """A problem as people read it."""
-    answer = pages.render("problem.html", problem.status, zh=problem.zh, en=problem.en, signed_in=is_signed_in(request))
+    """A problem as people read it, in their language first."""
+    answer = pages.render(
+        "problem.html", problem.status, **bilingual(request, problem), signed_in=is_signed_in(request)
+    )
     answer.headers.update(problem.headers or {})
     return answer
+
+
+def page_or_sign_in(request: Request, problem: Problem) -> Response:
+    """For routes of data that a browser opens: who only has to sign in is sent to do so."""
+    if problem.status == 401 and request.method in ("GET", "HEAD"):
+        return to_sign_in(request.url.path)
+    return problem_page(request, problem)
+
+
+def to_sign_in(back: str) -> Response:
+    """To the sign-in page, and from there to ``back``."""
+    return RedirectResponse(f"/login?return={quote(back, safe='')}", 303)
 
 
 def is_signed_in(request: Request) -> bool:
@@ -84,7 +100,7 @@ class PagePolicy(Policy):
                 note_refusal(request, problem)
                 raise
             back = request.url.path if request.method == "GET" else "/applications"
-            raise HTTPException(303, headers={"Location": f"/login?return={quote(back, safe='')}"}) from problem
+            raise HTTPException(303, headers={"Location": to_sign_in(back).headers["location"]}) from problem
 
 
 _roles: tuple[Role, ...] = ("citizen", "officer", "operator")

@@ -3,9 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from tongban_runtime import logs
+from fastapi import FastAPI, Request, Response
+from tongban_runtime import logs, problem_pages
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
 from tongban_runtime.keys import Attempt
@@ -51,10 +50,9 @@ async def put_on_record(intake: Intake, away: TurnedAway) -> None:
 def install(app: FastAPI, intake: Intake) -> None:
     """Puts on record whoever a route of ``app`` turns away."""
 
-    async def answer(_: Request, away: Any) -> JSONResponse:
+    async def answer(request: Request, away: Any) -> Response:
         await put_on_record(intake, away)
-        response: JSONResponse = away.response()
-        return response
+        return problem_pages.answer(request, away)
 
     app.add_exception_handler(TurnedAway, answer)
 
