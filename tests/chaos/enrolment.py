@@ -71,7 +71,9 @@ async def _draft(client: httpx.AsyncClient, item: Item, submitted: Submitted) ->
     draft: str = begun.json()["draft"]
     (await insist(client, f"/v1/proofs/{draft}", submitted)).raise_for_status()
     async with asyncio.timeout(240):
-        while (answer := await insist(client, f"/v1/drafts/{draft}/submission", submitted)).status_code == 422:
+        while (
+            answer := await insist(client, f"/v1/drafts/{draft}/submission?again=true", submitted)
+        ).status_code == 422:
             await asyncio.sleep(0.3)
     answer.raise_for_status()
     return draft

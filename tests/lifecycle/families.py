@@ -154,7 +154,7 @@ async def draft(life: World, who: Family, of: Item, answers: Mapping[str, Any], 
 
 async def submitted(life: World, who: Family, case: UUID) -> None:
     """The draft is submitted under its own id."""
-    answer = await life.ask("intake", "POST", f"/v1/drafts/{case}/submission", who.parent)
+    answer = await life.ask("intake", "POST", f"/v1/drafts/{case}/submission?again=true", who.parent)
     assert UUID(answer["application"]) == case
     await life.settle()
 

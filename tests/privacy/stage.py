@@ -189,7 +189,8 @@ async def _submit(life: Stage, who: Family) -> None:
         "answers": OWN | CANARY | {"employer_name": "示例制造有限公司"},
         "materials": {},
     }
-    await life.ask("intake", "PUT", f"/v1/drafts/{case}", who.parent, body)
+    kept = await life.call("intake", "PUT", f"/v1/drafts/{case}", who.parent, body, If_Match="*")
+    assert kept.status_code == 200, kept.text
     await life.settle()
     await families.submitted(life, who, case)
 

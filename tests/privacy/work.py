@@ -399,7 +399,7 @@ async def _proofs(town: Town, who: Applicant, case: UUID, good: Callable[[dict[s
 
 
 async def _submitted(town: Town, who: Applicant, case: Case) -> Case:
-    await _insist(lambda: town.post(who, "intake", f"/v1/drafts/{case.id}/submission"), 202)
+    await _insist(lambda: town.post(who, "intake", f"/v1/drafts/{case.id}/submission?again=true"), 202)
     return case
 
 

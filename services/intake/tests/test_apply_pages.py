@@ -20,11 +20,20 @@ ASKED = {f"answer.{name}": value for name, value in OWN.items()}
 
 
 async def post(desk: Desk, path: str, data: Mapping[str, object] | None = None, files: object = None) -> httpx.Response:
+    """Sends a form; one of a draft carries the version that its page was shown with, as browsers send it."""
     async with desk.client() as client:
+        if path.endswith(("/questions", "/submission")) and "version" not in (data or {}):
+            form = await client.get(f"{path.rpartition('/')[0]}/questions")
+            data = {**(data or {}), "version": version_in(form.text)}
         token = client.headers["Authorization"].removeprefix("Bearer ")
         claims = {"sub": str(desk.person), "name": "示例家长", "id_number": ID_NUMBER}
         desk.sign_in.people.setdefault(token, claims)
         return await client.post(path, data=data, files=files)  # type: ignore[arg-type]
+
+
+def version_in(form: str) -> str:
+    found = re.search(r'name="version" value="(\d+)"', form)
+    return "" if found is None else found[1]
 
 
 async def page(desk: Desk, path: str) -> str:
@@ -98,7 +107,13 @@ async def test_from_the_consent_to_the_submission_only_what_is_asked_is_typed(de
     assert f'href="/applications/{draft}/ledger"' in case
     assert f'href="/applications/{draft}/proofs"' in case
     assert "示例儿童" in await page(desk, f"/applications/{draft}/proofs")
-    assert (await post(desk, f"/drafts/{draft}/questions", ASKED)).status_code == 404
+    for path in ("", "/questions", "/check"):
+        back = await page(desk, f"/drafts/{draft}{path}")
+        assert "这份申请已经提交" in back
+        assert f'href="/applications/{draft}"' in back
+    late = await post(desk, f"/drafts/{draft}/questions", ASKED)
+    assert late.status_code == 409
+    assert f'href="/applications/{draft}"' in late.text
 
 
 async def test_what_is_wrong_stands_beside_its_field_and_the_rest_is_kept(desk: Desk) -> None:

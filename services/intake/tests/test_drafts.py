@@ -32,7 +32,7 @@ async def test_a_draft_may_be_incomplete_and_says_what_is_wrong(
         assert shown == draft
         refused = await client.post(f"{PATH}/{draft['draft']}/submission")
         assert [error["field"] for error in refused.json()["errors"]] == ["region"]
-        changed = await client.put(f"{PATH}/{draft['draft']}", json=application)
+        changed = await client.put(f"{PATH}/{draft['draft']}", json=application, headers={"If-Match": "*"})
         assert changed.json()["errors"] == []
         assert [one["draft"] for one in (await client.get(PATH)).json()] == [draft["draft"]]
 
@@ -59,7 +59,7 @@ async def test_only_the_owner_sees_a_draft(service: Service, citizen: UUID, appl
         assert (await stranger.get(PATH)).json() == []
         answers = [
             await stranger.get(path),
-            await stranger.put(path, json=application),
+            await stranger.put(path, json=application, headers={"If-Match": "*"}),
             await stranger.post(f"{path}/submission"),
         ]
         assert {answer.status_code for answer in answers} == {404}
@@ -76,6 +76,60 @@ async def test_deleting_what_nobody_has_leaves_no_trace(service: Service, citize
     async with service.client(citizen) as client:
         assert (await client.delete(f"{PATH}/{nothing}")).status_code == 204
     assert await service.runtime.pool.fetchval("SELECT count(*) FROM subject WHERE id = $1", nothing) == 0
+
+
+async def test_who_changes_a_draft_says_which_version_they_saw(
+    service: Service, citizen: UUID, application: dict[str, Any]
+) -> None:
+    path = f"{PATH}/{(await begun(service, citizen, application))['draft']}"
+    async with service.client(citizen) as client:
+        read = await client.get(path)
+        assert (read.headers["etag"], read.json()["version"]) == ('"1"', 1)
+        blind = await client.put(path, json=application)
+        changed = await client.put(path, json=application, headers={"If-Match": '"1"'})
+        stale = await client.put(path, json=application, headers={"If-Match": '"1"'})
+        weak = await client.put(path, json=application, headers={"If-Match": 'W/"2"'})
+        broken = await client.put(path, json=application, headers={"If-Match": "2"})
+        listed = await client.put(path, json=application, headers={"If-Match": '"1", "2"'})
+        early = await client.post(f"{path}/submission", headers={"If-Match": '"2"'})
+        sent = await client.post(f"{path}/submission", headers={"If-Match": '"3"'})
+    assert (blind.status_code, changed.status_code, changed.headers["etag"]) == (428, 200, '"2"')
+    assert (stale.status_code, stale.headers["etag"], weak.status_code) == (412, '"2"', 412)
+    assert (broken.status_code, listed.headers["etag"]) == (400, '"3"')
+    assert (early.status_code, sent.status_code) == (412, 202)
+
+
+async def test_changes_that_come_at_once_lose_nothing(
+    service: Service, citizen: UUID, application: dict[str, Any]
+) -> None:
+    path = f"{PATH}/{(await begun(service, citizen, application))['draft']}"
+    async with service.client(citizen) as client:
+        changes = [client.put(path, json=application, headers={"If-Match": '"1"'}) for _ in range(5)]
+        answers = await asyncio.gather(*changes)
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412, 412]
+
+
+async def test_a_draft_is_begun_once_by_one_key(service: Service, citizen: UUID, application: dict[str, Any]) -> None:
+    headers = {"Idempotency-Key": "once"}
+    async with service.client(citizen) as client, service.client(uuid4()) as other:
+        answers = await asyncio.gather(*(client.post(PATH, json=application, headers=headers) for _ in range(5)))
+        elsewhere = await other.post(PATH, json=application, headers=headers)
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 201]
+    assert len({answer.json()["draft"] for answer in answers}) == 1
+    assert elsewhere.status_code == 201
+
+
+async def test_a_second_case_of_one_s_own_for_the_same_service_is_made_when_one_says_so(
+    service: Service, citizen: UUID, application: dict[str, Any]
+) -> None:
+    first, second = [(await begun(service, citizen, application))["draft"] for _ in range(2)]
+    async with service.client(citizen) as client:
+        assert (await client.post(f"{PATH}/{first}/submission")).status_code == 202
+        refused = await client.post(f"{PATH}/{second}/submission")
+        taken = await client.post(f"{PATH}/{second}/submission?again=true")
+    assert (refused.status_code, refused.json()["applications"]) == (409, [first])
+    assert refused.json()["type"].endswith(":applied-already")
+    assert taken.status_code == 202
 
 
 async def test_what_a_draft_holds_is_sealed(service: Service, citizen: UUID, application: dict[str, Any]) -> None:

@@ -309,7 +309,7 @@ async def test_an_answer_that_no_register_can_say_is_asked(desk: Desk) -> None:
         | {"child_name": "示例儿童", "child_birth_date": "1880-05-01", "child_household_region": "980101"},
     }
     async with desk.client() as client:
-        assert (await client.put(f"/v1/drafts/{draft}", json=body)).json()["errors"] == []
+        assert (await client.put(f"/v1/drafts/{draft}", json=body, headers={"If-Match": "*"})).json()["errors"] == []
     assert (await desk.post(f"/v1/drafts/{draft}/submission")).status_code == 202
 
 
@@ -317,8 +317,8 @@ async def test_a_changed_answer_asks_another_register(desk: Desk) -> None:
     draft, requests = await desk.agreed()
     body = {"item": desk.item.code, "region": "990000", "answers": OWN | {"work_kind": "self_employed"}}
     async with desk.client() as client:
-        changed = await client.put(f"/v1/drafts/{draft}", json=body)
-        other = await client.put(f"/v1/drafts/{draft}", json=body | {"item": _another(desk)})
+        changed = await client.put(f"/v1/drafts/{draft}", json=body, headers={"If-Match": "*"})
+        other = await client.put(f"/v1/drafts/{draft}", json=body | {"item": _another(desk)}, headers={"If-Match": "*"})
     assert changed.status_code == 200
     assert other.status_code == 409
     work = (await desk.requests(draft))["work-proof"]

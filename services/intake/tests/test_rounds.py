@@ -102,8 +102,8 @@ async def test_personal_data_end_when_their_time_is_over(night: Night) -> None:
     assert night.epochs() == ["1.key"]
     async with counter.service.client(counter.person) as client:
         body = {"item": counter.item.code, "region": "990000", "answers": {}}
-        assert (await client.put(f"/v1/drafts/{touched}", json=body)).status_code == 200
-        assert (await client.post(f"/v1/drafts/{sent}/submission")).status_code == 202
+        assert (await client.put(f"/v1/drafts/{touched}", json=body, headers={"If-Match": "*"})).status_code == 200
+        assert (await client.post(f"/v1/drafts/{sent}/submission?again=true")).status_code == 202
     await counter.pass_days(12)
     await night.erase()
     assert [await night.is_erased(case) for case in (forgotten, withdrawn)] == [True, True]
@@ -131,7 +131,7 @@ async def test_a_discarded_draft_is_gone_at_once_and_its_wrapped_key_by_the_next
         await night.pool.execute(
             "UPDATE vault_key SET wrapped = NULL, erased_at = now() WHERE application = $1", crossed
         )
-        assert (await client.post(f"/v1/drafts/{crossed}/submission")).status_code == 410
+        assert (await client.post(f"/v1/drafts/{crossed}/submission?again=true")).status_code == 410
         assert await night.count("outbox", crossed) == 0
     assert night.epochs() == ["1.key"]
     await night.erase()

@@ -164,7 +164,7 @@ def _tell_inputs(item: Item, seen: Json, say: Announce) -> None:
 
 
 async def _submit(applicant: Applicant, draft: UUID) -> None:
-    url = f"{applicant.stack.url('intake')}/v1/drafts/{draft}/submission"
+    url = f"{applicant.stack.url('intake')}/v1/drafts/{draft}/submission?again=true"
     expect(await applicant.http.post(url, headers=applicant.headers), 202)
 
 

@@ -56,7 +56,7 @@ _KEY_HEADER = {
 
 async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) -> Response:
     """Applies for a service item. The same Idempotency-Key with the same body gets the same answer again."""
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     body, document = await read_body(request, ApplicationRequest)
     return await apply(intake_of(request), caller, key, body, document)
 
@@ -183,7 +183,7 @@ def _correction(case: Entered, body: CorrectionRequest, keys: CaseKeys, tracepar
     )
 
 
-def _idempotency_key(request: Request) -> str:
+def idempotency_key(request: Request) -> str:
     key = request.headers.get("idempotency-key", "")
     if _KEY.fullmatch(key) is None:
         raise Problem(

@@ -6,6 +6,7 @@ A draft is filled in page by page; nothing needs scripts, and a draft can be lef
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -17,10 +18,11 @@ from tongban_runtime.problems import Problem
 from tongban_intake import pages
 from tongban_intake.api import drafts, proofs
 from tongban_intake.api.bodies import DraftRequest, refuse_large
+from tongban_intake.api.casefile import running_cases
 from tongban_intake.api.context import Intake, intake_of
-from tongban_intake.api.drafts import Draft
+from tongban_intake.api.drafts import Draft, DraftSummary
 from tongban_intake.api.guide import item_in_force
-from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen
+from tongban_intake.api.page_route import PageRoute, Submitted, as_typed, page_citizen
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.api.proof_pages import ProofPage, proof_page_of, render_proofs, shown_value
 from tongban_intake.correction_form import FormField, form_field, typed_answers
@@ -57,12 +59,26 @@ class Answer:
 
 @router.get("/apply/{code}")
 async def start_page(request: Request, caller: Citizen, code: str) -> Response:
-    """What will be fetched from whom and what will be asked, before anything is."""
+    """What will be fetched from whom and what will be asked, before anything is; and what the person began before."""
     intake = intake_of(request)
     item = await item_in_force(intake, code, None)
+    return await _start_page(intake, caller, item, await _begun_before(request, caller, item))
+
+
+async def _begun_before(request: Request, caller: Caller, item: Item) -> list[DraftSummary]:
+    return [one for one in await drafts.list_own(request, caller) if one.item == item.code]
+
+
+async def _start_page(
+    intake: Intake, caller: Caller, item: Item, earlier: list[DraftSummary], status: int = 200
+) -> Response:
     return pages.render(
         "apply.html",
+        status,
         item=item,
+        earlier=earlier,
+        running=await running_cases(intake, caller, item.code),
+        once=uuid4(),
         open=item.in_force(china_day(intake.clock.now())),
         sources=await sources_shown(intake, item),
         asked=len(asked_fields(item)),
@@ -79,13 +95,19 @@ async def start(request: Request, caller: Citizen, code: str) -> Response:
     refuse_large(request)
     async with request.form(max_files=0, max_fields=5) as form:
         agrees, english = form.get("consent") == "yes", form.get("language") == "en"
+        another, once = form.get("another") == "yes", _once(form.get("once"))
+    sent_before = once is not None and await drafts.begun_by(intake, caller, once) is not None
+    if not (another or sent_before) and (earlier := await _begun_before(request, caller, item)):
+        return await _start_page(intake, caller, item, earlier, 409)
     body = DraftRequest(item=item.code, region=item.region, language="en" if english else "zh")
-    draft = (await drafts.keep_draft(intake, caller, body)).draft
+    kept, is_new = await drafts.keep_draft(intake, caller, body, once)
+    draft = kept.draft
     if agrees:
         try:
             await proofs.start_fetching(intake, draft, caller, proofs.token_of(request))
         except Problem:
-            await drafts.discard_draft(intake, caller, draft)
+            if is_new:
+                await drafts.discard_draft(intake, caller, draft)
             raise
     return RedirectResponse(f"/drafts/{draft}" if agrees else f"/drafts/{draft}/questions", 303)
 
@@ -93,9 +115,7 @@ async def start(request: Request, caller: Citizen, code: str) -> Response:
 @router.get("/drafts/{application}")
 async def draft_page(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
     """How far fetching is, and what came."""
-    page = await proof_page_of(intake_of(request), application, caller)
-    if page.submitted:
-        return RedirectResponse(f"/applications/{application}", 303)
+    page = await _begun_page(request, application, caller)
     return render_proofs(page, still=bool(still))
 
 
@@ -109,17 +129,20 @@ async def consent(request: Request, caller: Citizen, application: PageApplicatio
 @router.get("/drafts/{application}/questions")
 async def questions(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """What nobody else can answer; beside it, what was fetched and from whom."""
-    page = await proof_page_of(intake_of(request), application, caller)
-    draft = await drafts.get_draft(request, application, caller)
+    page = await _begun_page(request, application, caller)
+    draft = await drafts.own_draft(intake_of(request), application, caller)
     return _questions(page, draft, draft.answers)
 
 
 @router.post("/drafts/{application}/questions")
 async def answer(request: Request, caller: Citizen, application: PageApplication) -> Response:
-    """Keeps the answers. What is wrong with one is said beside its field, and the others are kept all the same."""
+    """Keeps the answers. What is wrong with one is said beside its field, and the others are kept all the same.
+
+    Answers that were typed over an older version are not kept: they are shown beside those that are.
+    """
     intake = intake_of(request)
-    page = await proof_page_of(intake, application, caller)
-    draft = await drafts.get_draft(request, application, caller)
+    page = await _begun_page(request, application, caller)
+    draft = await drafts.own_draft(intake, application, caller)
     refuse_large(request)
     async with request.form(max_files=0, max_fields=_FIELDS) as form:
         typed = {
@@ -127,6 +150,7 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
             for name, value in form.items()
             if name.startswith(_ANSWER) and isinstance(value, str)
         }
+        seen = frozenset({f'"{form.get("version", "")}"'})
     asked = _asked(page, draft)
     answers = typed_answers(page.item, {name: text for name, text in typed.items() if name in asked})
     body = DraftRequest(
@@ -136,7 +160,12 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
         answers=answers,
         materials=draft.materials,
     )
-    changed = await drafts.replace_draft(intake, caller, application, body)
+    try:
+        changed = await drafts.replace_draft(intake, caller, application, body, seen)
+    except Problem as problem:
+        if problem.status != 412:
+            raise
+        return _questions(page, await drafts.own_draft(intake, application, caller), typed, stale=True)
     errors = [error for error in changed.errors if error["field"] in asked]
     if errors:
         fresh = await proof_page_of(intake, application, caller)
@@ -147,21 +176,24 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
 @router.get("/drafts/{application}/check")
 async def check(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
     """Everything once more, each answer with its source, before it is submitted."""
-    page = await proof_page_of(intake_of(request), application, caller)
-    draft = await drafts.get_draft(request, application, caller)
-    return _check(page, draft, still=bool(still))
+    page = await _begun_page(request, application, caller)
+    return await _check(intake_of(request), caller, page, still=bool(still))
 
 
 @router.post("/drafts/{application}/submission")
 async def submit(request: Request, caller: Citizen, application: PageApplication) -> Response:
-    """Applies, under the draft's own number; sending it twice applies once."""
+    """Applies with what the person has checked, under the draft's own number; sending it twice applies once."""
+    intake = intake_of(request)
+    refuse_large(request)
+    async with request.form(max_files=0, max_fields=5) as form:
+        seen, again = frozenset({f'"{form.get("version", "")}"'}), form.get("again") == "yes"
     try:
-        await drafts.submit(request, application, caller)
+        await drafts.submit_draft(intake, application, caller, seen, again=again)
     except Problem as problem:
-        if problem.status != 422:
+        if problem.status != 422 and problem.kind not in ("changed-elsewhere", "applied-already"):
             raise
-        page = await proof_page_of(intake_of(request), application, caller)
-        return _check(page, await drafts.get_draft(request, application, caller), still=True, status=422)
+        page = await proof_page_of(intake, application, caller)
+        return await _check(intake, caller, page, still=True, problem=problem)
     return RedirectResponse(f"/applications/{application}", 303)
 
 
@@ -170,6 +202,22 @@ async def discard(request: Request, caller: Citizen, application: PageApplicatio
     """Throws a draft away, with all that was fetched for it."""
     await drafts.discard_draft(intake_of(request), caller, application)
     return RedirectResponse("/applications", 303)
+
+
+async def _begun_page(request: Request, application: UUID, caller: Caller) -> ProofPage:
+    """A draft with its proofs. Raises `Problem` 404, and `Submitted` when it is an application by now."""
+    page = await proof_page_of(intake_of(request), application, caller)
+    if page.submitted:
+        raise Submitted(application)
+    return page
+
+
+def _once(value: object) -> str | None:
+    """The key of a form that begins one draft only; what is no UUID is no key."""
+    try:
+        return f"form:{UUID(str(value))}"
+    except ValueError:
+        return None
 
 
 async def sources_shown(intake: Intake, item: Item) -> list[SourceShown]:
@@ -203,7 +251,12 @@ def _asked(page: ProofPage, draft: Draft) -> list[str]:
 
 
 def _questions(
-    page: ProofPage, draft: Draft, standing: Mapping[str, Any], errors: list[dict[str, str]] | None = None
+    page: ProofPage,
+    draft: Draft,
+    standing: Mapping[str, Any],
+    errors: list[dict[str, str]] | None = None,
+    *,
+    stale: bool = False,
 ) -> Response:
     found = errors or []
     failed = {one.field for one in draft.origins if one.failed}
@@ -213,8 +266,11 @@ def _questions(
     given = [_answer(page.item, one) for one in draft.origins if one.origin != "asked" and _is_answer(page, one)]
     return pages.render(
         "questions.html",
-        422 if found else 200,
+        409 if stale else 422 if found else 200,
         page=page,
+        version=draft.version,
+        stale=stale,
+        saved=_saved_instead(page.item, draft, standing) if stale else {},
         fields=fields,
         given=given,
         errors=found,
@@ -223,7 +279,22 @@ def _questions(
     )
 
 
-def _check(page: ProofPage, draft: Draft, *, still: bool, status: int = 200) -> Response:
+def _saved_instead(item: Item, draft: Draft, typed: Mapping[str, Any]) -> dict[str, Words]:
+    """The answers that the draft holds where something else was typed, as people read them."""
+    kept = {name: form_field(item, name, draft.answers.get(name)).value for name in typed}
+    return {
+        name: shown_value(item, name, draft.answers[name])
+        if name in draft.answers
+        else Words(zh="（空）", en="(empty)")
+        for name, value in kept.items()
+        if value != typed[name]
+    }
+
+
+async def _check(
+    intake: Intake, caller: Caller, page: ProofPage, *, still: bool, problem: Problem | None = None
+) -> Response:
+    draft = await drafts.own_draft(intake, page.case, caller)
     known = {one.field: one for one in draft.origins}
     answers = []
     for name in page.item.form.fields:
@@ -239,8 +310,11 @@ def _check(page: ProofPage, draft: Draft, *, still: bool, status: int = 200) -> 
     waits = bool(awaited) or bool(page.told.pending)
     return pages.render(
         "check.html",
-        status,
+        200 if problem is None else problem.status,
         page=page,
+        version=draft.version,
+        problem=None if problem is None or problem.status == 422 else problem,
+        running=await running_cases(intake, caller, draft.item),
         answers=answers,
         errors=errors,
         awaits=bool(awaited),

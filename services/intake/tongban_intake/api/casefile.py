@@ -23,7 +23,7 @@ from tongban_intake.facts import unpack
 from tongban_intake.following import Follower
 from tongban_intake.presentation import STATE_NAMES, Clocks, ItemShown, Presenter, Shown, Words
 from tongban_intake.presentation.presenter import Unseal
-from tongban_intake.status import State, Status, decode, status
+from tongban_intake.status import FINAL_STATES, State, Status, decode, status
 from tongban_intake.store import applications, view
 from tongban_intake.store.view import Seen
 
@@ -153,6 +153,15 @@ async def unsealing(intake: Intake, tx: Tx | Pool, application: UUID) -> Unseal:
             return "（无法打开 cannot be opened）"
 
     return unseal
+
+
+async def running_cases(intake: Intake, caller: Caller, item: str, but: UUID | None = None) -> list[Summary]:
+    """One's own applications for an item that have not ended, ``but`` for one, newest first."""
+    return [
+        one
+        for one in await own_applications(intake, caller)
+        if one.item.code == item and one.state not in FINAL_STATES and one.application != but
+    ]
 
 
 async def own_applications(intake: Intake, caller: Caller) -> list[Summary]:

@@ -22,9 +22,11 @@ from uuid_utils.compat import uuid7
 
 from tongban_intake.api import proofs
 from tongban_intake.api.acting import described, stored
-from tongban_intake.api.applications import Begun, apply
+from tongban_intake.api.applications import Begun, apply, idempotency_key
 from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, invalid_answers, read_body
+from tongban_intake.api.casefile import Summary, running_cases
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.preconditions import IF_MATCH, etag, if_match, require_match
 from tongban_intake.api.turned_away import not_own, put_on_record
 from tongban_intake.domain import filing
 from tongban_intake.evidence.picture import Picture
@@ -44,6 +46,7 @@ class Draft(BaseModel):
     """What is filled in so far."""
 
     draft: UUID
+    version: int = Field(description="Counts the changes, from 1; the ETag is the same number.")
     item: str
     region: str | None
     language: Language
@@ -70,31 +73,48 @@ class DraftSummary(BaseModel):
     "", status_code=201, responses=described(400, 401, 403, 404, 409, 413, 422), openapi_extra=body_schema(DraftRequest)
 )
 async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
-    """Keeps a new draft, complete or not."""
+    """Keeps a new draft, complete or not. The same Idempotency-Key, if one is sent, begins one draft only."""
     body, _ = await read_body(request, DraftRequest)
-    draft = await keep_draft(intake_of(request), caller, body)
+    begun_by = idempotency_key(request) if "idempotency-key" in request.headers else None
+    draft, is_new = await keep_draft(intake_of(request), caller, body, begun_by)
     response.headers["Location"] = f"/v1/drafts/{draft.draft}"
+    response.headers["ETag"] = etag(draft.version)
+    if not is_new:
+        response.status_code = 200
+        response.headers["Idempotency-Replayed"] = "true"
     return draft
 
 
-async def keep_draft(intake: Intake, caller: Caller, body: DraftRequest) -> Draft:
-    """Keeps a new draft. Raises `Problem` 404 without its item, 409 when the person has too many."""
+async def keep_draft(
+    intake: Intake, caller: Caller, body: DraftRequest, begun_by: str | None = None
+) -> tuple[Draft, bool]:
+    """A new draft, or the one that ``begun_by`` began already, and whether it is new.
+
+    Raises `Problem` 404 without its item, 409 when the person has too many.
+    """
     item = await _item(intake, body.item)
     now, draft = intake.clock.now(), uuid7()
     key = intake.vault.new(draft)
     row = StoredDraft(draft, _seal(key.keys, draft, body), now, now)
     async with intake.pool.acquire() as tx, tx.transaction():
-        kept = await drafts.add(tx, row, caller.id, _DRAFTS)
-        if kept:
+        kept = await drafts.add(tx, row, caller.id, _DRAFTS, begun_by)
+        if kept == row:
             await intake.vault.keep(tx, [key])
-    if not kept:
+    if kept is None:
         raise Problem(
             409,
             "too-many-drafts",
             f"每人最多保存 {_DRAFTS} 份草稿，请先提交或删除一份。",
             f"A person may keep {_DRAFTS} drafts: submit or delete one first.",
         )
-    return _shown(intake, row, body, item)
+    if kept != row:
+        return await own_draft(intake, kept.id, caller), False
+    return _shown(intake, row, body, item), True
+
+
+async def begun_by(intake: Intake, caller: Caller, key: str) -> UUID | None:
+    """The draft that a request or form with this key began, while it is there."""
+    return await drafts.begun_by(intake.pool, caller.id, key)
 
 
 @router.get("", responses=described(401, 403, success=200))
@@ -111,9 +131,15 @@ async def list_own(request: Request, caller: Citizen) -> list[DraftSummary]:
 
 
 @router.get("/{draft}", responses=described(401, 403, 404, success=200))
-async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
-    """A draft, with what would keep it from being submitted now."""
-    intake = intake_of(request)
+async def get_draft(request: Request, draft: UUID, caller: Citizen, response: Response) -> Draft:
+    """A draft, with what would keep it from being submitted now. Its ETag goes into If-Match of a change."""
+    found = await own_draft(intake_of(request), draft, caller)
+    response.headers["ETag"] = etag(found.version)
+    return found
+
+
+async def own_draft(intake: Intake, draft: UUID, caller: Caller) -> Draft:
+    """One's own draft. Raises `Problem` 404."""
     row = await drafts.find(intake.pool, draft, caller.id)
     if row is None:
         raise not_own(_not_found(), draft, caller)
@@ -124,18 +150,25 @@ async def get_draft(request: Request, draft: UUID, caller: Citizen) -> Draft:
 
 
 @router.put(
-    "/{draft}", responses=described(400, 401, 403, 404, 413, 422, success=200), openapi_extra=body_schema(DraftRequest)
+    "/{draft}",
+    responses=described(400, 401, 403, 404, 409, 412, 413, 422, 428, success=200),
+    openapi_extra=body_schema(DraftRequest) | IF_MATCH,
 )
-async def change(request: Request, draft: UUID, caller: Citizen) -> Draft:
-    """Replaces what a draft holds."""
+async def change(request: Request, draft: UUID, caller: Citizen, response: Response) -> Draft:
+    """Replaces what a draft holds, if nobody else has changed it since it was read."""
+    expected = if_match(request, required=True)
     body, _ = await read_body(request, DraftRequest)
-    return await replace_draft(intake_of(request), caller, draft, body)
+    changed = await replace_draft(intake_of(request), caller, draft, body, expected)
+    response.headers["ETag"] = etag(changed.version)
+    return changed
 
 
-async def replace_draft(intake: Intake, caller: Caller, draft: UUID, body: DraftRequest) -> Draft:
+async def replace_draft(
+    intake: Intake, caller: Caller, draft: UUID, body: DraftRequest, expected: frozenset[str] | None
+) -> Draft:
     """Replaces what one's own draft holds, and asks for the proofs that its answers make necessary.
 
-    Raises `Problem` 404, and 409 for another item once proofs are being fetched.
+    Raises `Problem` 404, 412 when it is not the ``expected`` version, and 409 for another item once proofs are being fetched.
     """
     item = await _item(intake, body.item)
     if await drafts.find(intake.pool, draft, caller.id) is None:
@@ -143,6 +176,10 @@ async def replace_draft(intake: Intake, caller: Caller, draft: UUID, body: Draft
     with telemetry.span("fetch", **{"tongban.subject": str(draft)}) as span:
         async with intake.pool.acquire() as tx, tx.transaction():
             await facts.lock(tx, [draft])
+            before = await drafts.find(tx, draft, caller.id)
+            if before is None:
+                raise _not_found()
+            require_match(expected, before.version)
             consent = (await evidence.consents(tx, [draft])).get(draft)
             if consent is not None and consent.item.code != item.code:
                 raise _other_item()
@@ -185,10 +222,28 @@ async def discard_draft(intake: Intake, caller: Caller, draft: UUID) -> None:
         await intake.uploads.files.give_up(*erased.objects)
 
 
-@router.post("/{draft}/submission", status_code=202, responses=described(401, 403, 404, 409, 422, 503))
-async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
-    """Applies with what the draft holds, once and under the same id; asking again gets the same answer."""
-    intake = intake_of(request)
+@router.post(
+    "/{draft}/submission",
+    status_code=202,
+    responses=described(400, 401, 403, 404, 409, 412, 422, 503),
+    openapi_extra=IF_MATCH,
+)
+async def submit(request: Request, draft: UUID, caller: Citizen, again: bool = False) -> Response:
+    """Applies with what the draft holds, once and under the same id; asking again gets the same answer.
+
+    Who has a case of the same item that is still open says with ``again=true`` that this is another one.
+    """
+    return await submit_draft(intake_of(request), draft, caller, if_match(request, required=False), again=again)
+
+
+async def submit_draft(
+    intake: Intake, draft: UUID, caller: Caller, expected: frozenset[str] | None, *, again: bool
+) -> Response:
+    """Applies with what one's own draft holds.
+
+    Raises `Problem` 404, 409 when there is an open case of the same item and this is not said to be another one, 412 when
+    the draft is not the ``expected`` version, 422.
+    """
     key = f"draft:{draft}"
     row = await drafts.find(intake.pool, draft, caller.id)
     if row is None:
@@ -197,6 +252,7 @@ async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
             raise not_own(_not_found(), draft, caller)
         headers = {"Location": f"/v1/applications/{before.id}", "Idempotency-Replayed": "true"}
         return stored(before.id, 1, headers)
+    require_match(expected, row.version)
     keys = await intake.vault.open(intake.pool, draft)
     document = _opened(keys, row).model_dump(mode="json", exclude_none=True)
     try:
@@ -210,6 +266,8 @@ async def submit(request: Request, draft: UUID, caller: Citizen) -> Response:
             raise invalid_answers(errors)
         body = body.model_copy(update={"answers": answers})
     fetched = frozenset[str]() if seen is None else frozenset(seen.proofs)
+    if not again and (running := await running_cases(intake, caller, body.item, draft)):
+        raise _applied_already(running)
     answer = await apply(intake, caller, key, body, document, Begun(draft, keys, fetched))
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
@@ -254,6 +312,7 @@ def _shown(
 ) -> Draft:
     return Draft(
         draft=row.id,
+        version=row.version,
         **body.model_dump(),
         made_at=row.made_at,
         changed_at=row.changed_at,
@@ -280,6 +339,16 @@ def _other_item() -> Problem:
         "item-fixed",
         "已经为这份草稿获取证明，不能改办其他事项；请另起一份草稿。",
         "Proofs were fetched for this draft: it cannot become one for another item. Begin another draft.",
+    )
+
+
+def _applied_already(running: list[Summary]) -> Problem:
+    return Problem(
+        409,
+        "applied-already",
+        "您已经申请过这一事项，还在办理；如果这是另一件事，请说明后再提交（接口：again=true）。",
+        "You have an open case of this service. If this is about something else, say so and submit again (API: again=true).",
+        applications=[str(one.application) for one in running],
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,14 @@ from tongban_intake.api.context import intake_of
 from tongban_intake.api.turned_away import TurnedAway, put_on_record
 
 
+class Submitted(Exception):  # noqa: N818 - what it says is no error
+    """Raised by the pages of a draft that is an application by now, as for who went back in the browser."""
+
+    def __init__(self, application: UUID) -> None:
+        super().__init__(str(application))
+        self.application = application
+
+
 class PageRoute(APIRoute):
     """Answers a `Problem`, an address or form that cannot be read, and a failure of ours as a page."""
 
@@ -32,6 +41,9 @@ class PageRoute(APIRoute):
                 if isinstance(problem, TurnedAway):
                     await put_on_record(intake_of(request), problem)
                 return problem_page(request, problem)
+            except Submitted as submitted:
+                status = 200 if request.method in ("GET", "HEAD") else 409
+                return pages.render("submitted.html", status, application=submitted.application, signed_in=True)
             except RequestValidationError:
                 return problem_page(request, no_such_page())
             except HTTPException as error:

@@ -14,28 +14,43 @@ DRAFT_FIELD: Final = "draft"
 
 @dataclass(frozen=True, slots=True)
 class StoredDraft:
-    """A draft as it is kept. ``sealed`` opens to what was filled in."""
+    """A draft as it is kept. ``sealed`` opens to what was filled in; ``version`` counts its changes, from 1."""
 
     id: UUID
     sealed: str
     made_at: datetime
     changed_at: datetime
+    version: int = 1
 
 
-async def add(tx: Tx, draft: StoredDraft, applicant: UUID, limit: int) -> bool:
-    """Keeps a new draft; False when the person has ``limit`` of them already."""
+async def add(
+    tx: Tx, draft: StoredDraft, applicant: UUID, limit: int, begun_by: str | None = None
+) -> StoredDraft | None:
+    """Keeps a new draft, or finds the one that ``begun_by`` began; None when the person has ``limit`` of them already."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"draft {applicant}")
+    row = await tx.fetchrow("SELECT * FROM draft WHERE applicant = $1 AND begun_by = $2", applicant, begun_by)
+    if row is not None:
+        return _draft(row)
     if await tx.fetchval("SELECT count(*) FROM draft WHERE applicant = $1", applicant) >= limit:
-        return False
+        return None
     await tx.execute(
-        "INSERT INTO draft (id, applicant, sealed, made_at, changed_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO draft (id, applicant, sealed, made_at, changed_at, begun_by) VALUES ($1, $2, $3, $4, $5, $6)",
         draft.id,
         applicant,
         draft.sealed,
         draft.made_at,
         draft.changed_at,
+        begun_by,
     )
-    return True
+    return draft
+
+
+async def begun_by(tx: Tx | Pool, applicant: UUID, key: str) -> UUID | None:
+    """The person's draft that ``key`` began, or None."""
+    found: UUID | None = await tx.fetchval(
+        "SELECT id FROM draft WHERE applicant = $1 AND begun_by = $2", applicant, key
+    )
+    return found
 
 
 async def of(tx: Tx | Pool, applicant: UUID) -> list[StoredDraft]:
@@ -76,7 +91,10 @@ async def erased_of(tx: Tx | Pool, applicant: UUID, limit: int) -> list[UUID]:
 async def change(tx: Tx | Pool, draft: UUID, applicant: UUID, sealed: str, now: datetime) -> StoredDraft | None:
     """Replaces what a draft holds; None when the person has no such draft."""
     row = await tx.fetchrow(
-        "UPDATE draft SET sealed = $3, changed_at = $4 WHERE id = $1 AND applicant = $2 RETURNING *",
+        """
+        UPDATE draft SET sealed = $3, changed_at = $4, version = version + 1
+        WHERE id = $1 AND applicant = $2 RETURNING *
+        """,
         draft,
         applicant,
         sealed,
@@ -103,4 +121,4 @@ async def forget(tx: Tx, ids: Iterable[UUID], at: datetime) -> list[UUID]:
 
 
 def _draft(row: Any) -> StoredDraft:
-    return StoredDraft(row["id"], row["sealed"], row["made_at"], row["changed_at"])
+    return StoredDraft(row["id"], row["sealed"], row["made_at"], row["changed_at"], row["version"])
