@@ -12,6 +12,8 @@ from tongban_runtime.database import ENGINE_ERRORS, Pool
 from tongban_runtime.health import Heartbeat
 from tongban_schemas.types import CHINA
 
+from tongban_intake.kept_forms import KEPT_FOR
+from tongban_intake.store import kept_forms
 from tongban_intake.uploads.desk import Uploads
 from tongban_intake.vault import Vault, VaultKeysMissingError
 from tongban_intake.vault.erasing import Retention, erase_due, finish
@@ -97,6 +99,7 @@ def eraser(pool: Pool, vault: Vault, uploads: Uploads, retention: Retention, bea
     """Erases what is due, and then destroys the key that wrapped what was erased since the last night."""
 
     async def work() -> None:
+        await kept_forms.forget(pool, vault.clock.now() - KEPT_FOR)
         await erase_due(pool, vault, uploads.files, retention)
         await finish(pool, vault)
 

@@ -13,6 +13,7 @@ from tongban_intake.api import (
     drafts,
     guide,
     items,
+    kept,
     ledger,
     page_route,
     pages,
@@ -43,7 +44,7 @@ def make_app(intake: Intake) -> FastAPI:
     app.include_router(proofs.router)
     app.include_router(cases.router)
     app.include_router(vault.router)
-    for part in (apply, proof_pages):
+    for part in (apply, proof_pages, kept):
         app.include_router(part.router)
     for module in (ledger, resources):
         app.include_router(module.router)

@@ -113,10 +113,10 @@ async def start(request: Request, caller: Citizen, code: str) -> Response:
 
 
 @router.get("/drafts/{application}")
-async def draft_page(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
+async def draft_page(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """How far fetching is, and what came."""
     page = await _begun_page(request, application, caller)
-    return render_proofs(page, still=bool(still))
+    return render_proofs(page)
 
 
 @router.post("/drafts/{application}/consent")
@@ -174,10 +174,10 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
 
 
 @router.get("/drafts/{application}/check")
-async def check(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
+async def check(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """Everything once more, each answer with its source, before it is submitted."""
     page = await _begun_page(request, application, caller)
-    return await _check(intake_of(request), caller, page, still=bool(still))
+    return await _check(intake_of(request), caller, page)
 
 
 @router.post("/drafts/{application}/submission")
@@ -193,7 +193,7 @@ async def submit(request: Request, caller: Citizen, application: PageApplication
         if problem.status != 422 and problem.kind not in ("changed-elsewhere", "applied-already"):
             raise
         page = await proof_page_of(intake, application, caller)
-        return await _check(intake, caller, page, still=True, problem=problem)
+        return await _check(intake, caller, page, problem)
     return RedirectResponse(f"/applications/{application}", 303)
 
 
@@ -291,9 +291,7 @@ def _saved_instead(item: Item, draft: Draft, typed: Mapping[str, Any]) -> dict[s
     }
 
 
-async def _check(
-    intake: Intake, caller: Caller, page: ProofPage, *, still: bool, problem: Problem | None = None
-) -> Response:
+async def _check(intake: Intake, caller: Caller, page: ProofPage, problem: Problem | None = None) -> Response:
     draft = await drafts.own_draft(intake, page.case, caller)
     known = {one.field: one for one in draft.origins}
     answers = []
@@ -319,7 +317,7 @@ async def _check(
         errors=errors,
         awaits=bool(awaited),
         ready=not draft.errors,
-        renews=waits and not still,
+        waits=waits,
         signed_in=True,
     )
 

@@ -17,7 +17,12 @@ from tongban_runtime.problems import Problem, internal
 
 from tongban_intake import pages
 from tongban_intake.api.context import intake_of
+from tongban_intake.api.resending import KEPT_PATH, keep_sent
 from tongban_intake.api.turned_away import TurnedAway, put_on_record
+
+
+class SignInFirst(Exception):  # noqa: N818 - what it says is no error
+    """Raised by the policy of pages for who is not signed in, or not any more."""
 
 
 class Submitted(Exception):  # noqa: N818 - what it says is no error
@@ -41,6 +46,8 @@ class PageRoute(APIRoute):
                 if isinstance(problem, TurnedAway):
                     await put_on_record(intake_of(request), problem)
                 return problem_page(request, problem)
+            except SignInFirst:
+                return await _sign_in_first(request)
             except Submitted as submitted:
                 status = 200 if request.method in ("GET", "HEAD") else 409
                 return pages.render("submitted.html", status, application=submitted.application, signed_in=True)
@@ -91,6 +98,14 @@ def page_or_sign_in(request: Request, problem: Problem) -> Response:
     return problem_page(request, problem)
 
 
+async def _sign_in_first(request: Request) -> Response:
+    """To the sign-in page and back; what was sent with an ended session waits for its sender meanwhile."""
+    if request.method in ("GET", "HEAD"):
+        return to_sign_in(request.url.path)
+    kept = to_sign_in(KEPT_PATH)
+    return kept if await keep_sent(request, kept) else to_sign_in("/applications")
+
+
 def to_sign_in(back: str) -> Response:
     """To the sign-in page, and from there to ``back``."""
     return RedirectResponse(f"/login?return={quote(back, safe='')}", 303)
@@ -111,8 +126,7 @@ class PagePolicy(Policy):
             if problem.status != 401:
                 note_refusal(request, problem)
                 raise
-            back = request.url.path if request.method == "GET" else "/applications"
-            raise HTTPException(303, headers={"Location": to_sign_in(back).headers["location"]}) from problem
+            raise SignInFirst from problem
 
 
 _roles: tuple[Role, ...] = ("citizen", "officer", "operator")

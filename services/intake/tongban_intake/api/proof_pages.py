@@ -97,26 +97,22 @@ async def proof_page_of(intake: Intake, case: UUID, caller: Caller) -> ProofPage
 
 
 @router.get("/applications/{application}/proofs")
-async def of_application(request: Request, caller: Citizen, application: PageApplication, still: str = "") -> Response:
+async def of_application(request: Request, caller: Citizen, application: PageApplication) -> Response:
     """The proofs of an application."""
     page = await proof_page_of(intake_of(request), application, caller)
     if not page.submitted:
         raise no_such_page()
-    return render_proofs(page, still=bool(still))
+    return render_proofs(page)
 
 
-def render_proofs(
-    page: ProofPage, *, still: bool, status: int = 200, problem: tuple[str, Problem] | None = None
-) -> Response:
-    """The list of proofs; it renews itself while something is pending, unless it is to stand ``still``."""
-    uploading = any(one.upload_allowed or one.replace_allowed for one in page.told.proofs)
+def render_proofs(page: ProofPage, status: int = 200, problem: tuple[str, Problem] | None = None) -> Response:
+    """The list of proofs, with what is wrong with the file that was brought for one of them."""
     return pages.render(
         "proofs.html",
         status,
         page=page,
         told=page.told,
         words=page.words,
-        renews=bool(page.told.pending) and not still and not uploading and problem is None,
         problem=problem,
         signed_in=True,
     )
@@ -186,7 +182,7 @@ async def upload(request: Request, caller: Citizen, application: PageApplication
     except Problem as problem:
         if problem.status in (404, 410):
             raise
-        return render_proofs(page, still=True, status=problem.status, problem=(material, problem))
+        return render_proofs(page, problem.status, (material, problem))
     return RedirectResponse(page.home, 303)
 
 
