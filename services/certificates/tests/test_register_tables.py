@@ -13,8 +13,9 @@ from tongban_catalog.codes import citizen_check_character
 from tongban_catalog.resource import Resource
 from tongban_certificates.registers.register import Row
 from tongban_certificates.registers.rows import Fault, Read, read_rows
-from tongban_certificates.registers.table import MAX_BYTES, Table, TableError, TableReader
-from tongban_certificates.registers.workbook import MAX_ROWS
+from tongban_certificates.registers.rules import TableError
+from tongban_certificates.registers.table import MAX_BYTES, Table, TableReader
+from tongban_certificates.registers.workbook import MAX_LINES
 
 from .register_resources import COMPANIES, PERMITS, number
 
@@ -28,8 +29,8 @@ def read_table(content: bytes, processor_seconds: int = 60) -> Table:
         return runner.run(TableReader(processor_seconds).read(content))
 
 
-def read(content: bytes | str, resource: Resource = PERMITS) -> Read:
-    return read_rows(resource, read_table(content.encode() if isinstance(content, str) else content), TODAY)
+def read(content: bytes | str, resource: Resource = PERMITS, sheet: str | None = None) -> Read:
+    return read_rows(resource, read_table(content.encode() if isinstance(content, str) else content), TODAY, sheet)
 
 
 def workbook(*rows: Sequence[object]) -> bytes:
@@ -96,8 +97,9 @@ def test_bad_rows_are_told_by_row_column_and_rule_and_the_good_ones_stay() -> No
         f"{number(8)},Z-8,示例,示例,2027-03-01,否,0,leased",
     ]
     found = read("\n".join(lines))
-    assert [row.holder for row in found.rows] == [number(1), number(8)]
+    assert [row.holder for row in found.rows] == [number(8)]
     assert found.faults == [
+        Fault(2, "holder", "duplicate"),
         Fault(3, "holder", "holder"),
         Fault(4, "valid_until", "not-a-date"),
         Fault(4, "both_permits_valid", "not-yes-or-no"),
@@ -109,7 +111,7 @@ def test_bad_rows_are_told_by_row_column_and_rule_and_the_good_ones_stay() -> No
         Fault(6, "address", "characters"),
         Fault(7, None, "no-values"),
         Fault(8, None, "too-many-cells"),
-        Fault(9, "holder", "holder"),
+        Fault(9, "holder", "precision"),
     ]
 
 
@@ -128,8 +130,8 @@ def test_a_formula_in_a_workbook_is_told_and_never_computed() -> None:
 @pytest.mark.parametrize(
     ("header", "fault", "columns"),
     [
-        (HEADER + ",手机号", "unknown-columns", ("9",)),
-        (HEADER + ",kind", "twice-a-column", ("9",)),
+        (HEADER + ",手机号", "unknown-columns", ("I 手机号",)),
+        (HEADER + ",kind", "twice-a-column", ("I kind",)),
         (HEADER.removeprefix("公民身份号码,"), "missing-columns", ("holder",)),
         (HEADER.removesuffix(",类别"), "missing-columns", ("kind",)),
     ],
@@ -155,9 +157,9 @@ def changed(content: bytes, name: str, part: bytes) -> bytes:
 
 
 _ENTITIES = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
-_SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
 _FAR_ROW = (
-    _SHEET
+    SHEET
     % b'<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c></row><row r="900000000"><c r="A900000000"/></row>'
 )
 
@@ -177,11 +179,11 @@ _FAR_ROW = (
         (archive(("xl/vbaProject.bin", b"x")), "macros"),
         (archive(("xl/worksheets/sheet1.xml", bytes(70 * 1024 * 1024))), "unpacks-too-large"),
         (archive(*((f"{one}.xml", b"") for one in range(501))), "unpacks-too-large"),
-        (changed(workbook(["x"]), "xl/worksheets/sheet1.xml", _ENTITIES + _SHEET % b""), "workbook"),
+        (changed(workbook(["x"]), "xl/worksheets/sheet1.xml", _ENTITIES + SHEET % b""), "workbook"),
         (changed(workbook(["x"]), "xl/worksheets/sheet1.xml", _FAR_ROW), "too-many-rows"),
         (b"x" * (MAX_BYTES + 1), "too-large"),
         (",".join("x" * 101).encode(), "too-many-columns"),
-        (b"a\n" * (MAX_ROWS + 2), "too-many-rows"),
+        (b"a\n" * (MAX_LINES + 1), "too-many-rows"),
     ],
     ids=[
         "nothing", "blank", "nul", "utf-16", "no-encoding", "open-quote", "xls", "no-archive", "no-workbook", "macros", "bomb",
@@ -205,8 +207,8 @@ def swollen() -> dict[str, bytes]:
     sheet, styles = "xl/worksheets/sheet1.xml", "xl/styles.xml"
     near = 60 * 1024 * 1024
     return {
-        "cells": changed(workbook(["x"]), sheet, _SHEET % (b"<row>" + b"<c/>" * (near // 4) + b"</row>")),
-        "unknown": changed(workbook(["x"]), sheet, _SHEET % (b"<a/>" * (near // 4))),
+        "cells": changed(workbook(["x"]), sheet, SHEET % (b"<row>" + b"<c/>" * (near // 4) + b"</row>")),
+        "unknown": changed(workbook(["x"]), sheet, SHEET % (b"<a/>" * (near // 4))),
         "styles": changed(workbook(["x"]), styles, _STYLES % (b"<xf/>" * (near // 5))),
     }
 

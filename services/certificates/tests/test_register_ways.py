@@ -1,8 +1,10 @@
 """The ways into a register over HTTP and on the command line, on a real database."""
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -74,8 +76,8 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield found
 
 
-def token(app: FastAPI, role: str, *departments: str) -> dict[str, str]:
-    claims: dict[str, Any] = {"iss": ISSUER, "sub": str(UUID(int=5)), "exp": int(time.time()) + 60, "role": role}
+def token(app: FastAPI, role: str, *departments: str, subject: int = 5) -> dict[str, str]:
+    claims: dict[str, Any] = {"iss": ISSUER, "sub": str(UUID(int=subject)), "exp": int(time.time()) + 60, "role": role}
     claims |= {"departments": list(departments), "service": "population-system"}
     return {"authorization": f"Bearer {jwt.encode({'alg': 'Ed25519'}, claims, app.state.key, algorithms=['Ed25519'])}"}
 
@@ -212,6 +214,8 @@ async def test_good_rows_of_a_table_go_in_and_bad_ones_are_told(
     (fault,) = body.pop("faults")
     assert body == {
         "resource": "residence-permit-99",
+        "preview": None,
+        "notes": [],
         "total": 2,
         "added": 1,
         "changed": 0,
@@ -227,15 +231,27 @@ async def test_good_rows_of_a_table_go_in_and_bad_ones_are_told(
     assert tuple(noted) == (UUID(int=5), 1, 1)
 
 
-async def test_the_page_takes_a_table_and_shows_its_report(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_the_page_shows_a_table_first_and_takes_it_when_it_is_confirmed(
+    client: httpx.AsyncClient, app: FastAPI, pool: Any, registers: Registers
+) -> None:
     headers = token(app, "officer", "public-security")
     form = await client.get(PAGE, headers=headers)
     assert 'enctype="multipart/form-data"' in form.text
     assert "<script" not in form.text
-    report = await client.post(PAGE, files={"file": TABLE}, headers=headers)
-    assert "有误 1 行" in report.text
-    assert "第 3 行" in report.text
-    assert "不知道" not in report.text
+    shown = await client.post(PAGE, files={"file": TABLE}, headers=headers)
+    assert "有误 1 行。还没有导入。" in shown.text
+    assert "第 3 行" in shown.text
+    assert "不知道" not in shown.text
+    assert await registers.find(pool, PERMITS.id, number(1)) is None
+    assert await pool.fetchval("SELECT count(*) FROM register_import") == 0
+    (confirmation,) = re.findall(r'action="(/registers/[^"]+/imports/[^"]+)"', shown.text)
+    other = token(app, "officer", "public-security", subject=6)
+    assert (await client.post(confirmation, headers=other)).status_code == 404
+    taken = await client.post(confirmation, headers=headers)
+    assert "已导入 1 行" in taken.text
+    assert await registers.find(pool, PERMITS.id, number(1)) is not None
+    again = await client.post(confirmation, headers=headers)
+    assert (again.status_code, "已经导入过了" in again.text) == (409, True)
     wrong = await client.post(PAGE, files={"file": b"PK\x03\x04"}, headers=headers)
     assert (wrong.status_code, "工作簿无法读取" in wrong.text) == (422, True)
     session = {"cookie": f"{SESSION_COOKIE}={headers['authorization'].removeprefix('Bearer ')}"}
@@ -243,6 +259,59 @@ async def test_the_page_takes_a_table_and_shows_its_report(client: httpx.AsyncCl
         sent = await client.post(PAGE, files={"file": TABLE}, headers=session | {"sec-fetch-site": site})
         assert (site, sent.status_code) == (site, status)
     assert (await client.post(IMPORT, headers=headers)).json()["type"].endswith("no-file")
+
+
+async def test_a_preview_counts_as_it_was_read_and_for_an_hour(
+    client: httpx.AsyncClient, app: FastAPI, pool: Any, registers: Registers, clock: FakeClock
+) -> None:
+    headers = token(app, "officer", "public-security")
+    content = "\n".join([*TABLE.splitlines()[:2], f"{number(3)},Z-3,示例,示例,长期,否,1,owned"])
+    shown = (await client.post(f"{IMPORT}?preview=true", files={"file": content}, headers=headers)).json()
+    assert (shown["total"], shown["added"], shown["bad"]) == (2, 2, 0)
+    stored = await pool.fetchval("SELECT entries::text FROM register_preview")
+    assert number(1) not in stored
+    clock.advance(timedelta(minutes=30))
+    address = f"/v1/registers/{PERMITS.id}/imports/{shown['preview']}"
+    taken = await client.post(address, headers=headers)
+    assert {**taken.json(), "preview": shown["preview"], "notes": shown["notes"]} == shown
+    found = await registers.find(pool, PERMITS.id, number(3))
+    assert found is not None
+    assert (found.values["valid_until"], found.valid_until) == ("9999-12-31", None)
+    assert await pool.fetchval("SELECT count(*) FROM register_preview") == 0
+    late = (await client.post(f"{IMPORT}?preview=true", files={"file": content}, headers=headers)).json()
+    assert late["unchanged"] == 2
+    clock.advance(timedelta(minutes=61))
+    gone = await client.post(f"/v1/registers/{PERMITS.id}/imports/{late['preview']}", headers=headers)
+    assert (gone.status_code, gone.json()["type"]) == (404, "urn:tongban:problem:preview-gone")
+
+
+async def test_an_officer_finds_the_registers_of_the_department_and_a_template(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    mine, other = token(app, "officer", "public-security"), token(app, "officer", "market-regulation")
+    assert (await client.get("/v1/registers", headers=mine)).json() == [
+        {"resource": PERMITS.id, "name_zh": "示例信息", "name_en": "Example", "records": 0}
+    ]
+    page = await client.get("/registers", headers=mine)
+    assert f'href="/registers/{PERMITS.id}"' in page.text
+    assert (await client.get("/v1/registers", headers=other)).json() == []
+    assert "没有信息资源" in (await client.get("/registers", headers=other)).text
+    file = await client.get(f"{PAGE}/template.xlsx", headers=mine)
+    assert (file.status_code, file.content[:2]) == (200, b"PK")
+    assert (await client.get(f"{PAGE}/template.xlsx", headers=other)).status_code == 404
+
+
+async def test_what_a_table_may_hold_is_told_with_its_names(client: httpx.AsyncClient, app: FastAPI) -> None:
+    headers = token(app, "officer", "public-security")
+    unknown = TABLE.replace("kind", "手机号")
+    problem = (await client.post(IMPORT, files={"file": unknown}, headers=headers)).json()
+    assert problem["columns"] == ["H 手机号"]
+    assert "kind 类别" in problem["allowed"]
+    shown = await client.post(PAGE, files={"file": unknown}, headers=headers)
+    assert "H 手机号" in shown.text
+    assert "kind 类别" in shown.text
+    listed = await client.post(PAGE, files={"file": TABLE.replace("owned", "租房")}, headers=headers)
+    assert "类别：不在规定的取值之内：owned、leased、employer" in listed.text
 
 
 def test_every_route_has_one_policy(app: FastAPI) -> None:
@@ -264,6 +333,9 @@ async def test_the_command_takes_a_table_and_writes_the_report(
     )
     table, report = tmp_path / "table.csv", tmp_path / "report.csv"
     table.write_text(TABLE, "gb18030")
+    assert await importing.command(settings, [PERMITS.id, str(table), "--preview"]) == 1
+    assert "没有导入" in capsys.readouterr().out
+    assert await pool.fetchval("SELECT count(*) FROM register_record") == 0
     assert await importing.command(settings, [PERMITS.id, str(table), "--report", str(report)]) == 1
     assert "新增 added 1" in capsys.readouterr().out
     lines = report.read_text("utf-8-sig").splitlines()
@@ -273,5 +345,8 @@ async def test_the_command_takes_a_table_and_writes_the_report(
     assert await importing.command(settings, [COMPANIES.id, str(table)]) == 2
     table.write_text("a,b\n", "utf-8")
     assert await importing.command(settings, [PERMITS.id, str(table)]) == 2
+    told = capsys.readouterr().out
+    assert "列 columns: A a; B b" in told
+    assert "kind 类别" in told
     assert await importing.command(settings, [PERMITS.id, str(tmp_path / "none.csv")]) == 2
     assert json.dumps(TABLE)[5:20] not in capsys.readouterr().out

@@ -22,6 +22,13 @@ async def body_of(request: Request, limit: int, too_large: Problem) -> bytes:
 
 async def file_of(request: Request, limit: int, too_large: Problem, missing: Problem) -> bytes:
     """The form field ``file`` of a multipart body. Raises ``too_large`` as soon as the body is too long, else ``missing``."""
+    return (await file_and_text_of(request, limit, too_large, missing))[0]
+
+
+async def file_and_text_of(
+    request: Request, limit: int, too_large: Problem, missing: Problem, name: str | None = None
+) -> tuple[bytes, str]:
+    """`file_of`, and what the form field ``name`` says; empty when there is none."""
     left = limit + FORM_OVERHEAD_BYTES
 
     async def limited() -> Message:
@@ -38,8 +45,9 @@ async def file_of(request: Request, limit: int, too_large: Problem, missing: Pro
         if not isinstance(file, UploadFile):
             raise missing
         content = await file.read(limit + 1)
+        text = form.get(name) if name else None
     finally:
         await form.close()
     if len(content) > limit:
         raise too_large
-    return content
+    return content, text.strip() if isinstance(text, str) else ""

@@ -1,35 +1,38 @@
-"""The ways into a register over HTTP: news from a department's own system, tables from its officers, a page to hand them in."""
+"""The ways into a register over HTTP: news from a department's own system, tables from its officers."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
-from starlette.responses import Response
-from tongban_catalog.resource import Resource
-from tongban_runtime.auth import Caller, note_refusal, officer, service
+from tongban_runtime.auth import Caller, service
 from tongban_runtime.problems import Problem
 
-from tongban_certificates import pages
 from tongban_certificates.document import Bilingual
-from tongban_certificates.registers.checking import RULES, Rule
-from tongban_certificates.registers.desk import NewsRefusedError, NotHereError, RegisterDesk, Report
+from tongban_certificates.registers.desk import NewsRefusedError, RegisterDesk
 from tongban_certificates.registers.news import MAX_BYTES as MAX_NEWS_BYTES
 from tongban_certificates.registers.news import MAX_NEWS, NewsError, NewsFault, read_news
-from tongban_certificates.registers.rows import Fault
-from tongban_certificates.registers.table import MAX_BYTES, WORDS, TableError
-from tongban_certificates.upload import body_of, file_of
+from tongban_certificates.registers.page_api import page_router
+from tongban_certificates.registers.reports import MAX_TOLD, ImportReport, told
+from tongban_certificates.registers.requests import (
+    Officer,
+    confirmed,
+    desk_of,
+    resource_of,
+    table_of,
+    table_problems,
+    too_large,
+)
+from tongban_certificates.registers.rules import RULES, Rule
+from tongban_certificates.upload import body_of
 
-MAX_TOLD: Final = 1000
-"""Faults that an answer names; a report counts all."""
 _ALL_WORDS: Final[Mapping[str, Bilingual]] = dict[str, Bilingual](RULES.items()) | {
     "not-a-cloudevent": Bilingual("内容不符合 CloudEvents 1.0", "it is no CloudEvent 1.0 of a register"),
     "too-many": Bilingual(f"一批最多 {MAX_NEWS} 条", f"a batch has {MAX_NEWS} at most"),
     "in-the-future": Bilingual("time 在当前时间之后", "time lies in the future"),
 }
 
-Officer = Annotated[Caller, Depends(officer)]
 Service = Annotated[Caller, Depends(service)]
 
 router = APIRouter(tags=["registers"])
@@ -43,27 +46,13 @@ class NewsTaken(BaseModel):
     stale: int
 
 
-class RowFault(BaseModel):
-    """What is wrong in a row of the table. ``column`` is a field of the resource, or null: the row."""
-
-    row: int
-    column: str | None
-    rule: str
-    message_zh: str
-    message_en: str
-
-
-class ImportReport(BaseModel):
-    """What became of a table's rows. ``faults`` are the first that were found, ``bad`` counts all rows that have one."""
+class RegisterSummary(BaseModel):
+    """A register of one's own department, and how many records it has."""
 
     resource: str
-    total: int
-    added: int
-    changed: int
-    withdrawn: int
-    unchanged: int
-    bad: int
-    faults: list[RowFault]
+    name_zh: str
+    name_en: str
+    records: int
 
 
 def bound(desk: RegisterDesk) -> APIRouter:
@@ -74,6 +63,7 @@ def bound(desk: RegisterDesk) -> APIRouter:
 
     whole = APIRouter(dependencies=[Depends(bind)])
     whole.include_router(router)
+    whole.include_router(page_router)
     return whole
 
 
@@ -85,9 +75,9 @@ async def hear(request: Request, resource: str, caller: Service) -> NewsTaken:
     ``cn.tongban.register.withdrawn`` (data: ``holder``). All are taken in or none. An event's ``id`` counts once; one with an
     older ``time`` never overwrites a newer one.
     """
-    desk = _desk(request)
-    known = await _resource(request, resource, caller)
-    body = await body_of(request, MAX_NEWS_BYTES, _too_large("1 MiB"))
+    desk = desk_of(request)
+    known = await resource_of(request, resource, caller)
+    body = await body_of(request, MAX_NEWS_BYTES, too_large("1 MiB"))
     try:
         heard = await desk.hear(known, read_news(request.headers.get("content-type", ""), body))
     except NewsError as error:
@@ -99,72 +89,35 @@ async def hear(request: Request, resource: str, caller: Service) -> NewsTaken:
     return NewsTaken(taken=heard.taken, repeated=heard.repeated, stale=heard.stale)
 
 
+@router.get("/v1/registers")
+async def list_own(request: Request, caller: Officer) -> list[RegisterSummary]:
+    """The registers of one's own departments that are kept here."""
+    return [
+        RegisterSummary(resource=one.id, name_zh=one.name.zh, name_en=one.name.en, records=records)
+        for one, records in await desk_of(request).kept(caller.departments)
+    ]
+
+
 @router.post("/v1/registers/{resource}/import")
-async def bring_in(request: Request, resource: str, caller: Officer) -> ImportReport:
-    """A table (multipart field ``file``): CSV in UTF-8 or GB 18030, or an Excel workbook. Good rows go in, bad ones are told."""
-    desk = _desk(request)
-    known = await _resource(request, resource, caller)
-    report = await _bring_in(request, desk, known, caller)
-    return ImportReport(
-        resource=known.id,
-        total=report.total,
-        added=report.added,
-        changed=report.changed,
-        withdrawn=report.withdrawn,
-        unchanged=report.unchanged,
-        bad=report.bad,
-        faults=[_told(fault) for fault in report.faults[:MAX_TOLD]],
-    )
+async def bring_in(request: Request, resource: str, caller: Officer, preview: bool = False) -> ImportReport:
+    """A table (multipart field ``file``): CSV in UTF-8 or GB 18030, or an Excel workbook, whose sheet the field ``sheet`` names.
+
+    Good rows go in, bad ones are told. With ``preview=true`` nothing goes in before ``POST /v1/registers/{resource}/imports/{id}``.
+    """
+    known = await resource_of(request, resource, caller)
+    content, sheet = await table_of(request)
+    with table_problems():
+        if preview:
+            name, report = await desk_of(request).preview(known, content, caller.id, sheet)
+            return told(known, report, name)
+        return told(known, await desk_of(request).bring_in(known, content, caller.id, sheet))
 
 
-@router.get("/registers/{resource}", response_class=HTMLResponse, include_in_schema=False)
-async def import_page(request: Request, resource: str, caller: Officer) -> Response:
-    """The page where an officer of the provider hands in a table."""
-    return _page(await _resource(request, resource, caller))
-
-
-@router.post("/registers/{resource}", response_class=HTMLResponse, include_in_schema=False)
-async def import_from_page(request: Request, resource: str, caller: Officer) -> Response:
-    desk = _desk(request)
-    known = await _resource(request, resource, caller)
-    try:
-        report = await _bring_in(request, desk, known, caller)
-    except Problem as problem:
-        return _page(known, problem.status, problem=problem)
-    return _page(known, report=report, faults=[_told(fault) for fault in report.faults[:MAX_TOLD]])
-
-
-def _desk(request: Request) -> RegisterDesk:
-    desk: RegisterDesk = request.state.registers
-    return desk
-
-
-async def _resource(request: Request, resource: str, caller: Caller) -> Resource:
-    try:
-        return await _desk(request).resource(resource, caller.departments)
-    except NotHereError:
-        problem = Problem(
-            404,
-            "no-such-register",
-            "这里没有这个信息资源，或它不属于您的部门。",
-            "There is no such register here, or it is not your department's.",
-        )
-        note_refusal(request, problem, departments=sorted(caller.departments))
-        raise problem from None
-
-
-async def _bring_in(request: Request, desk: RegisterDesk, resource: Resource, caller: Caller) -> Report:
-    missing = Problem(422, "no-file", "请选择要导入的文件。", "Choose the file to import, in the form field 'file'.")
-    content = await file_of(request, MAX_BYTES, _too_large("10 MiB"), missing)
-    try:
-        return await desk.bring_in(resource, content, caller.id)
-    except TableError as error:
-        words = WORDS[error.fault]
-        raise Problem(422, f"table-{error.fault}", words.zh, words.en, columns=list(error.columns)) from None
-
-
-def _too_large(limit: str) -> Problem:
-    return Problem(413, "too-large", f"内容超过 {limit}，请分批提交。", f"It is larger than {limit}: send it in parts.")
+@router.post("/v1/registers/{resource}/imports/{preview}")
+async def confirm(request: Request, resource: str, preview: UUID, caller: Officer) -> ImportReport:
+    """Takes in the good rows of a preview, as they stood when it was made."""
+    known = await resource_of(request, resource, caller)
+    return told(known, await confirmed(request, known, preview, caller))
 
 
 def _refused(errors: list[dict[str, Any]]) -> Problem:
@@ -180,16 +133,3 @@ def _refused(errors: list[dict[str, Any]]) -> Problem:
 def _news_words(rule: Rule | NewsFault) -> dict[str, str]:
     words = _ALL_WORDS[rule]
     return {"rule": rule, "message_zh": words.zh, "message_en": words.en}
-
-
-def _told(fault: Fault) -> RowFault:
-    words = RULES[fault.rule]
-    return RowFault(row=fault.row, column=fault.column, rule=fault.rule, message_zh=words.zh, message_en=words.en)
-
-
-def _page(resource: Resource, status: int = 200, **context: object) -> Response:
-    html = pages.render(
-        "register.html",
-        **{"resource": resource, "problem": None, "report": None, "faults": [], "max_rows": "50000", **context},
-    )
-    return HTMLResponse(html, status, headers=pages.HEADERS)

@@ -11,19 +11,30 @@ from uuid import UUID, uuid4
 from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.clock import Clock
-from tongban_runtime.database import Pool
+from tongban_runtime.database import Pool, Tx
 from tongban_schemas.types import CHINA
 
-from tongban_certificates.registers import store
-from tongban_certificates.registers.checking import FaultError, Rule, check_values, holder_number
+from tongban_certificates.registers import previews, store
+from tongban_certificates.registers.checking import check_values, holder_number
+from tongban_certificates.registers.header import HOLDER
 from tongban_certificates.registers.news import News, NewsFault
+from tongban_certificates.registers.previews import Preview
 from tongban_certificates.registers.register import Registers, Row
-from tongban_certificates.registers.rows import HOLDER, Fault, Read, read_rows, valid_until_of
+from tongban_certificates.registers.rows import Fault, Note, Read, read_rows, valid_until_of
+from tongban_certificates.registers.rules import FaultError, Rule
 from tongban_certificates.registers.store import Entry, Taken
 from tongban_certificates.registers.table import TableReader
 
 AHEAD: Final = timedelta(minutes=5)
 """How far a source's clock may be ahead of ours."""
+
+
+class PreviewGoneError(LookupError):
+    """There is no such preview: its rows were taken in already (``taken``), or it is too old, or a newer one took its place."""
+
+    def __init__(self, taken: bool) -> None:
+        super().__init__("no such preview")
+        self.taken = taken
 
 
 class NotHereError(LookupError):
@@ -39,11 +50,9 @@ class Report:
     changed: int = 0
     withdrawn: int = 0
     unchanged: int = 0
+    bad: int = 0
     faults: Sequence[Fault] = field(default_factory=list)
-
-    @property
-    def bad(self) -> int:
-        return len({fault.row for fault in self.faults})
+    notes: Sequence[Note] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +99,64 @@ class RegisterDesk:
             raise NotHereError(name)
         return found
 
-    async def bring_in(self, resource: Resource, content: bytes, officer: UUID | None) -> Report:
+    async def kept(self, departments: Collection[str]) -> list[tuple[Resource, int]]:
+        """The registers that are kept here for these departments, each with the number of its records."""
+        mine = [
+            one
+            for one in (await self.shelf.resources(self.pool)).values()
+            if one.certificate is None
+            and one.provider in departments
+            and (self.departments is None or one.provider in self.departments)
+        ]
+        counts = await store.count(self.pool, [one.id for one in mine])
+        return [(one, counts.get(one.id, 0)) for one in sorted(mine, key=_id)]
+
+    async def bring_in(
+        self, resource: Resource, content: bytes, officer: UUID | None, sheet: str | None = None
+    ) -> Report:
         """Takes in the good rows of a table. Raises `TableError`."""
+        preview, report = await self._read(resource, content, sheet)
+        async with self.pool.acquire() as tx, tx.transaction():
+            _count(report, await self._take(tx, resource, preview, officer))
+        return report
+
+    async def preview(
+        self, resource: Resource, content: bytes, officer: UUID | None, sheet: str | None = None
+    ) -> tuple[UUID, Report]:
+        """What `bring_in` would say, and the id under which ``officer`` may take in the good rows. Raises `TableError`."""
+        preview, report = await self._read(resource, content, sheet)
+        async with self.pool.acquire() as tx, tx.transaction():
+            _count(report, await store.foresee(tx, resource.id, preview.entries))
+            if officer is not None:
+                await previews.keep(tx, resource.id, officer, preview)
+        return preview.id, report
+
+    async def confirm(self, resource: Resource, preview: UUID, officer: UUID) -> Report:
+        """Takes in the rows of a preview, as they stood when it was made. Raises `PreviewGoneError`."""
+        now = self.clock.now()
+        async with self.pool.acquire() as tx, tx.transaction():
+            found = await previews.claim(tx, resource.id, officer, preview, now)
+            if found is None:
+                raise PreviewGoneError(await store.was_imported(tx, preview))
+            report = Report(len(found.entries) + found.bad, bad=found.bad)
+            _count(report, await self._take(tx, resource, found, officer))
+        return report
+
+    async def _read(self, resource: Resource, content: bytes, sheet: str | None) -> tuple[Preview, Report]:
         now = self.clock.now()
         table = await self.tables.read(content)
-        read = await asyncio.to_thread(read_rows, resource, table, now.astimezone(CHINA).date())
-        entries = self._entries(resource, read, now)
+        read = await asyncio.to_thread(read_rows, resource, table, now.astimezone(CHINA).date(), sheet)
+        bad = len({fault.row for fault in read.faults})
         digest = hashlib.sha256(content).hexdigest()
-        report = Report(read.total, faults=read.faults)
-        async with self.pool.acquire() as tx, tx.transaction():
-            taken = await self.registers.take(tx, resource.id, entries)
-            await store.note_import(tx, uuid4(), resource.id, officer, now, digest, len(entries), report.bad)
-        _count(report, taken)
-        return report
+        preview = Preview(uuid4(), now, digest, bad, self._entries(resource, read, now))
+        return preview, Report(read.total, bad=bad, faults=read.faults, notes=read.notes)
+
+    async def _take(self, tx: Tx, resource: Resource, preview: Preview, officer: UUID | None) -> Taken:
+        taken = await self.registers.take(tx, resource.id, preview.entries)
+        await store.note_import(
+            tx, preview.id, resource.id, officer, self.clock.now(), preview.sha256, len(preview.entries), preview.bad
+        )
+        return taken
 
     async def hear(self, resource: Resource, news: Sequence[News]) -> Heard:
         """Takes in news, all or none. Raises `NewsRefusedError`."""
@@ -158,6 +212,10 @@ class RegisterDesk:
         if faults:
             raise NewsRefusedError(faults)
         return entries
+
+
+def _id(resource: Resource) -> str:
+    return resource.id
 
 
 def _place(one: tuple[int, Entry]) -> int:

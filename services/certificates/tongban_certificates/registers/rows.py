@@ -1,44 +1,35 @@
-"""From a table to what a register takes: which column is which field, which rows are good, what is wrong with the others. Pure."""
+"""From a table to what a register takes: which rows are good, what is wrong with the others, what is worth knowing. Pure."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tongban_catalog.resource import Resource
 
-from tongban_certificates.registers.checking import (
-    FaultError,
-    Rule,
-    cell_text,
-    end_of,
-    holder_number,
-    parse_cell,
-    parse_day,
-    parse_yes,
-)
+from tongban_certificates.document import Bilingual
+from tongban_certificates.registers.cells import NO_END, is_empty, parse_cell, parse_last_day, parse_number, parse_yes
+from tongban_certificates.registers.checking import end_of, holder_number
+from tongban_certificates.registers.header import HOLDER, VALID_UNTIL, Records, find_records, letters
 from tongban_certificates.registers.register import Row
-from tongban_certificates.registers.table import Table, TableError
+from tongban_certificates.registers.rules import RULES, FaultError, Rule
+from tongban_certificates.registers.table import Table
 
-HOLDER: Final = "holder"
-VALID_UNTIL: Final = "valid_until"
-WITHDRAWN: Final = "withdrawn"
-_OWN_COLUMNS: Final[Mapping[str, str]] = {
-    "holder": HOLDER,
-    "号码": HOLDER,
-    "持有人号码": HOLDER,
-    "证件号码": HOLDER,
-    "身份证号": HOLDER,
-    "身份证号码": HOLDER,
-    "公民身份号码": HOLDER,
-    "统一社会信用代码": HOLDER,
-    "valid_until": VALID_UNTIL,
-    "有效期至": VALID_UNTIL,
-    "withdrawn": WITHDRAWN,
-    "是否注销": WITHDRAWN,
-    "注销": WITHDRAWN,
+NoteKind = Literal["sheet", "sheets-left-out", "above-header", "hidden-rows", "hidden-columns", "no-end"]
+
+NOTES: Final[Mapping[NoteKind, Bilingual]] = {
+    "sheet": Bilingual("读取的工作表", "the sheet that was read"),
+    "sheets-left-out": Bilingual("没有读取的工作表", "sheets that were not read"),
+    "above-header": Bilingual("表头以上没有读取的行数", "rows above the header, which were not read"),
+    "hidden-rows": Bilingual("隐藏或筛选掉、但同样读取的行", "rows that are hidden or filtered out, and were read too"),
+    "hidden-columns": Bilingual("隐藏、但同样读取的列", "columns that are hidden, and were read too"),
+    "no-end": Bilingual(
+        "有效期读作“长期”（9999-12-31）的行数", "rows whose validity was read as without an end (9999-12-31)"
+    ),
 }
+"""What is worth knowing about a table although nothing is wrong."""
+_NAMED: Final = 20
+"""Rows that a note names; it counts all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +40,23 @@ class Fault:
     column: str | None
     rule: Rule
 
+    def words(self, resource: Resource) -> Bilingual:
+        """What to say of it, with the values that the field can have where they are few."""
+        words = RULES[self.rule]
+        field_ = None if self.column is None else resource.field(self.column)
+        if self.rule != "not-listed" or field_ is None:
+            return words
+        allowed = field_.values
+        return Bilingual(f"{words.zh}：{'、'.join(allowed)}", f"{words.en}: {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth knowing. ``about`` names sheets, rows or columns, or counts them."""
+
+    kind: NoteKind
+    about: str
+
 
 @dataclass(slots=True)
 class Read:
@@ -58,25 +66,42 @@ class Read:
     rows: list[Row] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
-def read_rows(resource: Resource, table: Table, today: date) -> Read:
-    """Blocks. Raises `TableError` when the header does not name every field of the resource and nothing else."""
-    columns, holder_at = _columns(resource, table.header)
-    read = Read(len(table.rows))
-    seen: set[str] = set()
-    for number, cells in table.rows:
-        faults, row, withdrawn = _read(resource, columns, holder_at, cells, today)
-        if row is not None and row.holder in seen:
-            faults.append((HOLDER, "duplicate"))
-        if faults or row is None:
-            read.faults += [Fault(number, column, rule) for column, rule in faults]
+@dataclass(slots=True)
+class _Line:
+    """One row: whose record it is, if that can be read, and what it says."""
+
+    number: int
+    holder: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    last_day: str | None = None
+    withdrawn: bool = False
+    faults: list[tuple[str | None, Rule]] = field(default_factory=list)
+
+
+def read_rows(resource: Resource, table: Table, today: date, sheet: str | None = None) -> Read:
+    """Blocks. Raises `TableError` when no header names every field of the resource and nothing else."""
+    records = find_records(resource, table, sheet)
+    lines = [_line(resource, records, number, cells, today) for number, cells in records.rows]
+    lines += _covered(records)
+    by_holder: dict[str, list[_Line]] = {}
+    for line in lines:
+        if line.holder is not None:
+            by_holder.setdefault(line.holder, []).append(line)
+    for line in (line for same in by_holder.values() if len(same) > 1 for line in same):
+        line.faults.append((HOLDER, "duplicate"))
+    read = Read(len(lines), notes=_notes(table, records, lines))
+    for line in sorted(lines, key=_number):
+        read.faults += [Fault(line.number, column, rule) for column, rule in line.faults]
+        if line.faults or line.holder is None:
             continue
-        seen.add(row.holder)
-        if withdrawn:
-            read.withdrawn.append(row.holder)
+        if line.withdrawn:
+            read.withdrawn.append(line.holder)
         else:
-            read.rows.append(row)
+            until = end_of(line.last_day) if line.last_day else valid_until_of(resource, line.values)
+            read.rows.append(Row(line.holder, line.values, until))
     return read
 
 
@@ -87,58 +112,68 @@ def valid_until_of(resource: Resource, values: Mapping[str, object]) -> datetime
     return end_of(found) if known is not None and known.type == "date" and isinstance(found, str) else None
 
 
-def _read(
-    resource: Resource, columns: Sequence[str], holder_at: int, cells: Sequence[object], today: date
-) -> tuple[list[tuple[str | None, Rule]], Row | None, bool]:
-    faults: list[tuple[str | None, Rule]] = []
+def _line(resource: Resource, records: Records, number: int, cells: Sequence[object], today: date) -> _Line:
+    line = _Line(number)
+    columns, merged = records.columns, records.sheet.merged.get(number, frozenset())
     if len(cells) > len(columns):
-        faults.append((None, "too-many-cells"))
-    values: dict[str, Any] = {}
-    holder, valid_until, withdrawn = "", None, False
+        line.faults.append((None, "too-many-cells"))
     whole = [*cells, *[None] * (len(columns) - len(cells))]
-    try:
-        holder = holder_number(resource, cell_text(whole[holder_at]), today)
-    except FaultError as error:
-        faults.append((HOLDER, error.rule))
-    for column, cell in zip(columns, whole, strict=False):
+    for place, (column, cell) in enumerate(zip(columns, whole, strict=False)):
         try:
-            if column == HOLDER:
-                continue
-            if (known := resource.field(column)) is not None:
-                if (value := parse_cell(known, cell)) is not None:
-                    values[column] = value
-            elif text := cell_text(cell):
-                if column == VALID_UNTIL:
-                    valid_until = end_of(parse_day(text))
-                else:
-                    withdrawn = parse_yes(text)
+            if place + 1 in merged:
+                raise FaultError("merged")
+            if place == records.holder_at:
+                line.holder = holder_number(resource, parse_number(cell), today)
+            _read(resource, line, column, cell, records.sheet.day_zero)
         except FaultError as error:
-            faults.append((column, error.rule))
-    if not faults and not values and not withdrawn:
-        faults.append((None, "no-values"))
-    if faults:
-        return faults, None, False
-    return faults, Row(holder, values, valid_until or valid_until_of(resource, values)), withdrawn
+            line.faults.append((HOLDER if place == records.holder_at else column, error.rule))
+    if not line.faults and not line.values and not line.withdrawn:
+        line.faults.append((None, "no-values"))
+    return line
 
 
-def _columns(resource: Resource, header: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """The field of each column, and the column of the holder's number, which may be one of the fields too."""
-    names = dict(_OWN_COLUMNS)
-    for one in resource.fields:
-        names |= {_folded(one.id): one.id, _folded(one.name.zh): one.id, _folded(one.name.en): one.id}
-    found = tuple(names.get(_folded(cell)) for cell in header)
-    if unknown := [str(place) for place, name in enumerate(found, start=1) if name is None]:
-        raise TableError("unknown-columns", tuple(unknown))
-    columns = tuple(name for name in found if name is not None)
-    if twice := [str(place) for place, name in enumerate(columns, start=1) if name in columns[: place - 1]]:
-        raise TableError("twice-a-column", tuple(twice))
-    aliases = [_OWN_COLUMNS.get(_folded(cell)) for cell in header]
-    holder_at = columns.index(HOLDER) if HOLDER in columns else aliases.index(HOLDER) if HOLDER in aliases else None
-    missing = [one.id for one in resource.fields if one.id not in columns]
-    if holder_at is None or missing:
-        raise TableError("missing-columns", (*([HOLDER] if holder_at is None else []), *missing))
-    return columns, holder_at
+def _read(resource: Resource, line: _Line, column: str, cell: object, day_zero: date) -> None:
+    if (known := resource.field(column)) is not None:
+        if (value := parse_cell(known, cell, day_zero)) is not None:
+            line.values[column] = value
+    elif column != HOLDER and not is_empty(cell):
+        if column == VALID_UNTIL:
+            line.last_day = parse_last_day(cell, day_zero)
+        else:
+            line.withdrawn = parse_yes(cell)
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+def _covered(records: Records) -> list[_Line]:
+    """Rows that are empty because a merged cell covers them."""
+    filled = {number for number, _ in records.rows}
+    return [
+        _Line(number, faults=[(None, "merged")])
+        for number, columns in records.sheet.merged.items()
+        if number > records.header_row and number not in filled and columns
+    ]
+
+
+def _notes(table: Table, records: Records, lines: Sequence[_Line]) -> list[Note]:
+    sheet = records.sheet
+    others = [f"{one.name}（隐藏 hidden）" if one.hidden else one.name for one in table.sheets if one is not sheet]
+    hidden = [line.number for line in lines if line.number in sheet.hidden_rows]
+    columns = [letters(place) for place in sorted(sheet.hidden_columns) if place <= len(records.columns)]
+    endless = sum(NO_END in (line.last_day, line.values.get(VALID_UNTIL)) for line in lines if not line.faults)
+    found: list[tuple[NoteKind, str]] = [
+        ("sheet", sheet.name if others or sheet.hidden else ""),
+        ("sheets-left-out", "、".join(others)),
+        ("above-header", str(records.above or "")),
+        ("hidden-rows", _named(sorted(hidden))),
+        ("hidden-columns", "、".join(columns)),
+        ("no-end", str(endless or "")),
+    ]
+    return [Note(kind, about) for kind, about in found if about]
+
+
+def _named(numbers: Sequence[int]) -> str:
+    more = f" …（{len(numbers)}）" if len(numbers) > _NAMED else ""
+    return "、".join(str(number) for number in numbers[:_NAMED]) + more
+
+
+def _number(line: _Line) -> int:
+    return line.number

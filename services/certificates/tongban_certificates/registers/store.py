@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tongban_runtime.database import Tx
+from tongban_runtime.database import Pool, Tx
 
 from tongban_certificates.registers.model import Record, RecordChanged
 
@@ -57,6 +57,18 @@ async def records(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Record]:
 async def take(tx: Tx, resource: str, entries: Sequence[Entry]) -> Taken:
     """Takes in what a source says; of several entries about a holder the newest counts, of equally new ones the last."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"register {resource}")
+    taken, written = await _compare(tx, resource, entries)
+    if written:
+        await _write(tx, written)
+    return taken
+
+
+async def foresee(tx: Tx | Pool, resource: str, entries: Sequence[Entry]) -> Taken:
+    """What `take` would say now."""
+    return (await _compare(tx, resource, entries))[0]
+
+
+async def _compare(tx: Tx | Pool, resource: str, entries: Sequence[Entry]) -> tuple[Taken, list[tuple[Any, ...]]]:
     newest: dict[UUID, Entry] = {}
     for entry in entries:
         if (before := newest.get(entry.record)) is None or before.at <= entry.at:
@@ -81,9 +93,7 @@ async def take(tx: Tx, resource: str, entries: Sequence[Entry]) -> Taken:
             taken.unchanged += 1
             row = (*row[:3], before["version"], row[4], row[5], before["changed_at"], *row[7:])
         written.append((row[0], resource, *row[2:]))
-    if written:
-        await _write(tx, written)
-    return taken
+    return taken, written
 
 
 def _next(entry: Entry, before: Any | None) -> tuple[Any, ...]:
@@ -150,6 +160,24 @@ async def note_import(
         good,
         bad,
     )
+
+
+async def was_imported(tx: Tx, import_id: UUID) -> bool:
+    """Whether the rows of this import were taken in."""
+    found: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM register_import WHERE import = $1)", import_id)
+    return found
+
+
+async def count(tx: Tx | Pool, resources: Sequence[str]) -> dict[str, int]:
+    """How many current records registers have."""
+    rows = await tx.fetch(
+        """
+        SELECT resource, count(*) AS records FROM register_record WHERE resource = ANY($1) AND state = 'current'
+        GROUP BY resource
+        """,
+        list(resources),
+    )
+    return {row["resource"]: row["records"] for row in rows}
 
 
 async def key_is(tx: Tx, fingerprint: bytes) -> bool:
