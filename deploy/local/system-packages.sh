@@ -18,17 +18,22 @@ noto_cjk_is_there() {
     { command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list 'Noto Sans CJK SC' 2>/dev/null)" ]; }
 }
 
+font_is_there() { compgen -G "/usr/share/fonts/truetype/$1" >/dev/null || { command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list "$2" 2>/dev/null)" ]; }; }
+
 run_packages() {
   need pdfsig poppler-utils
   need certutil libnss3-tools
   need mvn maven
   noto_cjk_is_there || missing+=(fonts-noto-cjk)
+  font_is_there "hanazono/HanaMinB.*" HanaMinB || missing+=(fonts-hanazono)
+  font_is_there "babelstone/BabelStoneHan.*" "BabelStone Han" || missing+=(fonts-babelstone-han)
+  font_is_there "tibetan/DDC_Uchen.*" "DDC Uchen" || missing+=(fonts-ddc-uchen)
   { [ ${#missing[@]} -gt 0 ] && [[ " ${missing[*]} " == *" maven "* ]]; } || java_is_new_enough || missing+=(default-jre-headless)
 }
 
 case "${1:-run}" in
   run) run_packages ;;
-  test) run_packages; command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing+=(chromium) ;;
+  test) run_packages; need fc-query fontconfig; command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing+=(chromium) ;;
   images) need debootstrap debootstrap; need dockerd docker.io; need iptables iptables ;;
   *) echo "usage: $0 run|test|images" >&2; exit 2 ;;
 esac

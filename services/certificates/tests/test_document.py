@@ -1,3 +1,4 @@
+import re
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import zxingcpp
+from tongban_catalog import printable
 from tongban_certificates.document import CertificateContent, CertificateRenderer, MissingGlyphError
 
 MakeContent = Callable[..., CertificateContent]
@@ -70,20 +72,23 @@ def test_same_content_gives_same_bytes_on_every_thread(
         assert len(set(pool.map(renderer.render, [content] * 12))) == 1
 
 
-def test_document_says_that_it_is_pdf_a(renderer: CertificateRenderer, make_content: MakeContent) -> None:
+def test_document_says_that_it_is_pdf_a_and_pdf_ua(renderer: CertificateRenderer, make_content: MakeContent) -> None:
     pdf = renderer.render(make_content())
     assert b"<pdfaid:part>2</pdfaid:part>" in pdf
     assert b"<pdfaid:conformance>U</pdfaid:conformance>" in pdf
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
 
 
 @pytest.mark.parametrize(
     ("holder", "characters"),
     [
-        ("王\U00031350\U0003134a公司", ("\U0003134a", "\U00031350")),
+        ("王\U0002ebf0\U0002ee5d公司", ("\U0002ebf0", "\U0002ee5d")),
         ("王\ue000", ("\ue000",)),
         ("王\n公司", ("\n",)),
+        ("\u200b", ("\u200b",)),
+        ("王\u202e\u2028\U000e0041", ("\u2028", "\u202e", "\U000e0041")),
     ],
-    ids=["extension-H", "private-use", "line-break"],
+    ids=["extension-I", "private-use", "line-break", "nothing-visible", "order-and-tags"],
 )
 def test_certificate_with_an_undrawable_character_is_refused(
     renderer: CertificateRenderer, make_content: MakeContent, holder: str, characters: tuple[str, ...]
@@ -91,9 +96,41 @@ def test_certificate_with_an_undrawable_character_is_refused(
     with pytest.raises(MissingGlyphError) as refused:
         renderer.render(make_content(holder=holder))
     assert refused.value.characters == characters
+    assert all(f"U+{ord(character):04X}" in str(refused.value) for character in characters)
+    assert printable.unprintable(holder) == list(dict.fromkeys(one for one in holder if one in characters))
 
 
-@pytest.mark.parametrize("holder", ["龘靐齉㐀", "José Ñandú & <Söhne> #1 $x$ *y* @z", "示例·名称—“”…《》（）"])
+def test_a_font_beside_the_first_is_named_with_what_it_drew(
+    renderer: CertificateRenderer, make_content: MakeContent, tmp_path: Path
+) -> None:
+    pdf = tmp_path / "certificate.pdf"
+    pdf.write_bytes(renderer.render(make_content(holder="王\U0002a6a5\U0002ceb0")))
+    (page,) = pages(pdf)
+    assert "王\U0002a6a5\U0002ceb0" in page
+    assert "U+2A6A5: HanaMinA" in page
+    assert "U+2CEB0: HanaMinB" in page
+    fonts = subprocess.run(["pdffonts", pdf], capture_output=True, check=True, text=True).stdout
+    assert {"HanaMinA", "HanaMinB"} <= set(re.findall(r"HanaMin[AB]", fonts))
+
+
+def test_the_printed_address_copies_as_it_is(
+    renderer: CertificateRenderer, make_content: MakeContent, tmp_path: Path
+) -> None:
+    content = make_content()
+    pdf = tmp_path / "certificate.pdf"
+    pdf.write_bytes(renderer.render(content))
+    assert content.verification in pages(pdf)[0]
+
+
+def test_the_day_of_the_document_is_china_s(renderer: CertificateRenderer, make_content: MakeContent) -> None:
+    pdf = renderer.render(make_content())
+    assert b"/CreationDate(D:20261123160000Z)" in pdf
+    assert b"<xmp:CreateDate>2026-11-23T16:00:00+00:00</xmp:CreateDate>" in pdf
+
+
+@pytest.mark.parametrize(
+    "holder", ["龘靐齉㐀", "José Ñandú & <Söhne> #1 $x$ *y* @z", "示例·名称—“”…《》（）", "བསོད་ནམས"]
+)
 def test_unusual_names_are_drawn_as_they_are(
     renderer: CertificateRenderer, make_content: MakeContent, holder: str, tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """What stands on a certificate."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -55,8 +55,10 @@ class CertificateContent:
         for line in self.decisions:
             yield from (line.step.zh, line.step.en, line.department.zh, line.department.en)
 
-    def to_json(self, qr_svg: str) -> str:
-        """The template's input: this content and the QR code as SVG, as one JSON text."""
+    def to_json(self, qr_svg: str, fonts: Sequence[str], stated: Sequence[str]) -> str:
+        """The template's input as one JSON text: this content, the QR code as SVG, the families of fonts in their order, and
+        what is said of those that drew a character beside the first.
+        """
         return json.dumps(
             {
                 "title": _bilingual(self.title),
@@ -80,6 +82,8 @@ class CertificateContent:
                 "issuer": _bilingual(self.issuer),
                 "verification": self.verification,
                 "qr": qr_svg,
+                "fonts": list(fonts),
+                "stated": list(stated),
             },
             ensure_ascii=False,
         )
