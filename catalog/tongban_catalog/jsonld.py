@@ -4,7 +4,7 @@ Every node stands in one ``@graph``, and the context is spelled out, so that rea
 English. Limits are in working days mostly, which xsd:duration cannot say: they are told in the description of their rule.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from tongban_schemas.types import JsonObject, Limit
@@ -22,13 +22,22 @@ CONTEXT: Final[JsonObject] = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
     "eli": "http://data.europa.eu/eli/ontology#",
+    "foaf": "http://xmlns.com/foaf/0.1/",
     "locn": "http://www.w3.org/ns/locn#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "skos": "http://www.w3.org/2004/02/skos/core#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
-_LANGUAGES: Final = ("ZHO", "ENG")
+_LANGUAGES: Final = {"ZHO": Text("中文", "Chinese"), "ENG": Text("英文", "English")}
 _LANGUAGE: Final = "http://publications.europa.eu/resource/authority/language/"
 _CURRENCY: Final = "http://publications.europa.eu/resource/authority/currency/CNY"
+_TERRITORY: Final = "http://data.europa.eu/88u/dataset/atu-type"
+"""The class of the administrative areas that organisations cover."""
+_ROLES: Final = {
+    "lead": Text("牵头办理", "leads the case and answers for it"),
+    "decides": Text("审批", "decides a step of it"),
+}
+"""What a department does in a service."""
 _UNITS: Final = {
     "WD": Text("个工作日", "working days"),
     "ND": Text("日", "days"),
@@ -100,6 +109,8 @@ def _graph(item: Item, departments: Mapping[str, Department], resources: Mapping
         "cv:Output",
         {"dct:identifier": item.certificate.kind, "dct:title": _words(item.certificate.name)},
     )
+    lead = item.departments.get("lead")
+    authorities = sorted(lead.departments if lead is not None else item.deciding_departments)
     participations = [
         _node(
             f"{uri}:participation:{body}",
@@ -107,14 +118,17 @@ def _graph(item: Item, departments: Mapping[str, Department], resources: Mapping
             {
                 "dct:identifier": body,
                 "dct:description": _words(_decides(item, body)),
+                "cv:role": [_ref(f"urn:tongban:role:{role}") for role in _roles(item, body, authorities)],
                 "cv:hasParticipant": _ref(_body_uri(body)),
             },
         )
-        for body in sorted(item.deciding_departments)
+        for body in sorted({*item.deciding_departments, *authorities})
     ]
-    place = _node(f"urn:tongban:region:{item.region}", "dct:Location", {"dct:identifier": item.region})
-    lead = item.departments.get("lead")
-    authorities = sorted(lead.departments if lead is not None else item.deciding_departments)
+    roles = [
+        _node(f"urn:tongban:role:{role}", "skos:Concept", {"skos:notation": role, "skos:prefLabel": _words(label)})
+        for role, label in _ROLES.items()
+    ]
+    place = _place(item.region)
     service = _node(
         uri,
         "cpsv:PublicService",
@@ -146,7 +160,14 @@ def _graph(item: Item, departments: Mapping[str, Department], resources: Mapping
     places = [place, *_places(bodies, departments, place["@id"])]
     return [
         *(service, *organisations, *participations, *rules, *laws.values(), *evidence, *datasets.values(), output),
-        *(*costs, *channels, *addresses, *contacts, *audiences, *places),
+        *(*costs, *channels, *addresses, *contacts, *audiences, *roles, *places, *_TERMS),
+    ]
+
+
+def _roles(item: Item, body: str, authorities: Collection[str]) -> list[str]:
+    return [
+        *(["lead"] if body in authorities else []),
+        *(["decides"] if body in item.deciding_departments else []),
     ]
 
 
@@ -219,7 +240,7 @@ def _dataset_uri(resource: str) -> str:
 def _dataset(name: str, resource: Resource | None) -> JsonObject:
     if resource is None:
         return _node(
-            _dataset_uri(name), "dcat:Dataset", {"dct:identifier": name, "dct:title": _words(Text(name, name))}
+            _dataset_uri(name), "rdfs:Resource", {"dct:identifier": name, "dct:title": _words(Text(name, name))}
         )
     return _node(
         _dataset_uri(name),
@@ -306,12 +327,14 @@ def _channels(item: Item, uri: str) -> tuple[list[JsonObject], list[JsonObject]]
 
 def _organisation(body: str, department: Department | None, place: str) -> JsonObject:
     region = None if department is None else department.region
+    name = _words(Text(body, body) if department is None else department.name)
     return _node(
         _body_uri(body),
-        "cv:PublicOrganisation",
+        ["cv:PublicOrganisation", "foaf:Agent"],
         {
             "dct:identifier": body if department is None else department.uscc,
-            "skos:prefLabel": _words(Text(body, body) if department is None else department.name),
+            "dct:title": name,
+            "skos:prefLabel": name,
             "dct:spatial": [_ref(place if region is None else f"urn:tongban:region:{region}")],
         },
     )
@@ -320,10 +343,14 @@ def _organisation(body: str, department: Department | None, place: str) -> JsonO
 def _places(bodies: Iterable[str], departments: Mapping[str, Department], known: str) -> list[JsonObject]:
     regions = {departments[body].region for body in bodies if body in departments}
     return [
-        _node(f"urn:tongban:region:{region}", "dct:Location", {"dct:identifier": region})
+        _place(region)
         for region in sorted(one for one in regions if one is not None)
         if f"urn:tongban:region:{region}" != known
     ]
+
+
+def _place(region: str) -> JsonObject:
+    return _node(f"urn:tongban:region:{region}", ["dct:Location", _TERRITORY], {"dct:identifier": region})
 
 
 def _decides(item: Item, body: str) -> Text:
@@ -356,5 +383,17 @@ def _refs(nodes: Iterable[JsonObject]) -> list[JsonObject]:
     return [_ref(node["@id"]) for node in nodes]
 
 
-def _node(uri: str, kind: str, properties: JsonObject) -> JsonObject:
+def _node(uri: str, kind: str | list[str], properties: JsonObject) -> JsonObject:
     return {"@id": uri, "@type": kind, **{name: value for name, value in properties.items() if value not in (None, [])}}
+
+
+_TERMS: Final = (
+    *(
+        _node(_LANGUAGE + name, "dct:LinguisticSystem", {"skos:prefLabel": _words(label)})
+        for name, label in _LANGUAGES.items()
+    ),
+    _node(
+        _CURRENCY, "skos:Concept", {"skos:notation": "CNY", "skos:prefLabel": _words(Text("人民币元", "yuan renminbi"))}
+    ),
+)
+"""Terms of others that we refer to, with the classes by which the profile knows them."""
