@@ -107,6 +107,7 @@ class Item:
     name: Text
     summary: Text
     service_objects: tuple[str, ...]
+    also_called: tuple[str, ...]
     departments: Mapping[str, DeptChoice]
     form: Form
     materials: tuple[Material, ...]
@@ -328,6 +329,7 @@ def _build(definition: JsonObject) -> Item:
         name=text(definition["name"]),
         summary=text(definition["summary"]),
         service_objects=tuple(definition.get("service_object", ())),
+        also_called=tuple(definition.get("also_called", ())),
         departments=parts.roles,
         form=Form.compile(definition["form"]),
         materials=tuple(parts.material(part) for part in definition.get("materials", ())),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.resources import files
 
 import pytest
 from tongban_catalog.load import Catalog
@@ -33,6 +34,49 @@ def found(catalog: Catalog, query: str) -> list[str]:
 )
 def test_items_are_found_by_name_department_and_step(catalog: Catalog, query: str, first: str) -> None:
     assert found(catalog, query)[0] == first
+
+
+def examples() -> set[str]:
+    """What the pages themselves say that one can look for."""
+    shown = (files("tongban_intake") / "pages").iterdir()
+    said = [
+        re.findall(r'placeholder="例如：([^"]+)"', page.read_text()) for page in shown if page.name.endswith(".html")
+    ]
+    return {word for texts in said for text in texts for word in text.split()}
+
+
+def test_what_a_page_gives_as_an_example_is_found(catalog: Catalog) -> None:
+    assert len(examples()) >= 5
+    assert [word for word in sorted(examples()) if not found(catalog, word)] == []
+
+
+def test_every_item_is_found_by_what_people_call_it(catalog: Catalog) -> None:
+    called = [(name, word) for name, item in catalog.items.items() for word in item.also_called]
+    assert {name for name, _ in called} == set(catalog.items)
+    assert [(name, word) for name, word in called if name not in found(catalog, word)[:4]] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("入学", "primary-school-enrolment"),
+        ("上学", "primary-school-enrolment"),
+        ("上小学", "primary-school-enrolment"),
+        ("enrolment", "primary-school-enrolment"),
+        ("开店", "enterprise-start-up"),
+        ("开公司", "enterprise-start-up"),
+        ("餐饮", "food-business-permit"),
+        ("看病", "medical-reimbursement"),
+        ("准生证", "birth-registration"),
+        ("生孩子", "birth-registration"),
+        ("社保转移", "pension-transfer"),
+        ("烟草证", "tobacco-retail-permit"),
+        ("ｐｅｎｓｉｏｎ", "pension-transfer"),
+        ("ＳＣＨＯＯＬ　ｅｎｒｏｌｍｅｎｔ", "primary-school-enrolment"),
+    ],
+)
+def test_people_s_own_words_in_any_width_are_found(catalog: Catalog, query: str, wanted: str) -> None:
+    assert wanted in found(catalog, query)[:3]
 
 
 def test_every_word_has_to_be_found(catalog: Catalog) -> None:

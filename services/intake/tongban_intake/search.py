@@ -1,9 +1,10 @@
 """Finding a service item by words. Pure.
 
 Chinese is written without spaces, so a word that does not stand in a text as it is counts as found when most of its pairs of
-neighbouring characters do: 养老保险转移 finds 养老保险关系转移接续.
+neighbouring characters do: 养老保险转移 finds 养老保险关系转移接续. Width and case make no difference.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from tongban_catalog.department import Department
@@ -24,7 +25,7 @@ AUDIENCES: dict[str, Words] = {
 _ALSO = {"1": "个人 公民 person people citizen", "2": "公司 企业 company companies business firm"}
 """What people call them besides."""
 _ENOUGH = 0.6
-_WEIGHTS = (8, 4, 2, 1)
+_WEIGHTS = (8, 6, 4, 2, 1)
 
 
 def audience(code: str) -> Words:
@@ -34,7 +35,7 @@ def audience(code: str) -> Words:
 
 def find(items: Iterable[Item], departments: Mapping[str, Department], query: str) -> list[Item]:
     """The items in which every word of the query is found, the best first; all of them, in their order, for no words."""
-    words = query.casefold().split()
+    words = _plain(query).split()
     if not words:
         return list(items)
     scored = []
@@ -48,19 +49,25 @@ def find(items: Iterable[Item], departments: Mapping[str, Department], query: st
     return [item for _, _, item in sorted(scored, key=lambda one: one[:2])]
 
 
-def _texts(item: Item, departments: Mapping[str, Department]) -> tuple[str, str, str, str]:
-    """Name; summary; who decides; whom it is for, steps, materials and code."""
+def _texts(item: Item, departments: Mapping[str, Department]) -> tuple[str, ...]:
+    """Name; what people call it; summary; who decides; whom it is for, steps, materials and code."""
     bodies = [departments[one].name for one in sorted(item.deciding_departments) if one in departments]
     rest = [f"{audience(one).zh} {audience(one).en} {_ALSO.get(one, '')}" for one in item.service_objects]
     names = [one.name for one in item.steps] + [one.name for one in item.materials]
     rest += [f"{one.zh} {one.en}" for one in names]
     texts = (
         f"{item.name.zh} {item.name.en}",
+        " ".join(item.also_called),
         f"{item.summary.zh} {item.summary.en}",
         " ".join(f"{one.zh} {one.en}" for one in bodies),
         " ".join([*rest, item.code, item.region]),
     )
-    return (texts[0].casefold(), texts[1].casefold(), texts[2].casefold(), texts[3].casefold())
+    return tuple(map(_plain, texts))
+
+
+def _plain(text: str) -> str:
+    """A text without differences of width and case (NFKC)."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _share(word: str, text: str) -> float:
