@@ -1,6 +1,6 @@
 """The form of an item: which answers it takes, what is wrong with them, which of them are personal. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypedDict
@@ -22,6 +22,8 @@ _FORMATS = {
     "date": ("日期,例如 2026-01-31", "a date such as 2026-01-31"),
     "uri": ("网址,例如 https://example.com", "an address such as https://example.com"),
 }
+_BINDING = frozenset({"type", "enum", "const"})
+"""Rules that steps and conditions build on: a value that breaks them cannot be worked with, wherever it comes from."""
 _ORDER = ("required", "additionalProperties", "type", "enum", "const", "minLength")
 
 
@@ -130,13 +132,21 @@ class Form:
             _validator=jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True),
         )
 
+    def takes_any_text(self, name: str) -> bool:
+        """Whether any text can be worked with as this answer, however it is to be typed."""
+        answer = self.fields.get(name, {})
+        return answer.get("type") == "string" and not answer.keys() & {"enum", "const"}
+
     def label(self, name: str) -> Text:
         """What the person sees beside the field; an unknown field is shown by its name."""
         answer = self.fields.get(name, {})
         return Text(answer.get("title", name), answer.get("x-title-en", name))
 
-    def errors(self, answers: Mapping[str, Any]) -> list[FieldError]:
+    def errors(self, answers: Mapping[str, Any], given: Collection[str] = ()) -> list[FieldError]:
         """What is wrong, one message a field, in the order of the form; empty when the form is complete.
+
+        ``given`` are answers that the person does not type: a register gave them, or they stand already. How they are to be typed
+        (length, form, bounds) is not asked of them.
 
         An answer that would travel in the clear may not look like a sealed value: its event would be set aside everywhere.
 
@@ -150,6 +160,8 @@ class Form:
         if not wrong and not found:
             return []
         for error in wrong:
+            if error.instance_path and error.instance_path[0] in given and error.kind.name not in _BINDING:
+                continue
             for name, message in self._explained(error):
                 rank = _ORDER.index(error.kind.name) if error.kind.name in _ORDER else len(_ORDER)
                 if name not in found or rank < found[name][0]:

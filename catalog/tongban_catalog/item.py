@@ -4,7 +4,7 @@ The flow functions are what approvals, certificates and intake share; all of the
 on its order. A step whose ``when`` is false does not exist for the case, and any need of it counts as satisfied.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
@@ -310,9 +310,9 @@ def _is_for(source: Source, material: str, answers: Mapping[str, Any]) -> bool:
     return source.material == material and (source.when is None or source.when.holds(answers))
 
 
-def form_errors(item: Item, answers: Mapping[str, Any]) -> list[FieldError]:
+def form_errors(item: Item, answers: Mapping[str, Any], given: Collection[str] = ()) -> list[FieldError]:
     """What is wrong with the answers; see `Form.errors`."""
-    return item.form.errors(answers)
+    return item.form.errors(answers, given)
 
 
 def split_personal(item: Item, answers: Mapping[str, Any]) -> tuple[JsonObject, dict[str, str]]:

@@ -15,7 +15,7 @@ from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog
 from tongban_catalog.proofs import proofs
 from tongban_intake.evidence import asking
-from tongban_intake.evidence.answers import Answered, answered
+from tongban_intake.evidence.answers import Answered, answered, typed, usable
 from tongban_intake.evidence.judging import forged
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event
@@ -38,6 +38,7 @@ CASE = UUID("01950000-0000-7000-8000-000000000001")
 KEYS = case_keys(CASE)
 CALENDARS = Calendars(Calendar.of(one) for one in packaged())
 PLAIN = {"work_kind": "employed"}
+COUNTS = {"type": "object", "properties": {"number": {"type": "integer"}, "yes": {"type": "boolean"}}}
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +245,31 @@ def test_everything_asked_of_people_beside_the_fetched_makes_a_whole_form(item: 
     assert item.form.required - answers.fetched.keys() == set(OWN)
     assert answers.fetched["child_name"].sealed is not None
     assert answers.plain["employer_name"] == GIVEN["social-insurance-99"]["employer"]
+
+
+@pytest.mark.parametrize(
+    ("material", "values", "answer", "taken"),
+    [
+        ("residence-permit", {"both_permits_valid": "也许"}, "both_parents_permit", False),
+        ("home-proof", {"kind": "共有"}, "home_kind", False),
+        ("work-proof", {"employer": 7}, "employer_name", False),
+        ("work-proof", {"employer": "s1.x"}, "employer_name", False),
+        ("work-proof", {"employer": "店"}, "employer_name", True),
+        ("work-proof", {"employer": "长" * 300}, "employer_name", True),
+        ("household-register", {"region": "980101001001"}, "child_household_region", True),
+    ],
+)
+def test_what_a_register_gave_is_taken_unless_the_flow_cannot_work_with_it(
+    item: Item, material: str, values: Mapping[str, Any], answer: str, taken: bool
+) -> None:
+    request = by_material(ask(item, []))[material]
+    found = told(item, [request, provided(request, KEYS, **values)])
+    assert (answer in found.fetched, answer in found.given_up) == (taken, not taken)
+
+
+def test_sealed_values_of_another_type_than_the_forms_are_text(item: Item) -> None:
+    counted = Item.from_definition({**item.definition, "form": COUNTS})
+    assert [typed(counted, "number", one) for one in ("3", "三")] == [3, "三"]
+    assert [typed(counted, "yes", one) for one in ("true", "false", "是")] == [True, False, "是"]
+    assert not usable(counted, "number", "三")
+    assert not usable(counted, "yes", "是")

@@ -32,11 +32,12 @@ router = APIRouter(tags=["applications"])
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A draft that becomes an application under the same id, with its keys and the materials that were fetched for it."""
+    """A draft that becomes an application under the same id, with its keys, and the materials and answers that were fetched."""
 
     case: UUID
     keys: CaseKeys
     fetched: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
 
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -71,7 +72,7 @@ async def apply(
 ) -> Response:
     """Stores an application, once per key; ``document`` is the request as it was sent. Raises `Problem`."""
     item = await _item(intake, body)
-    if errors := form_errors(item, body.answers):
+    if errors := form_errors(item, body.answers, () if draft is None else draft.given):
         raise invalid_answers(errors)
     if errors := filing.material_errors(item, body.materials) or filing.receiver_errors(item, body.answers):
         raise invalid_answers(errors)

@@ -266,9 +266,10 @@ async def submit_draft(
             raise invalid_answers(errors)
         body = body.model_copy(update={"answers": answers})
     fetched = frozenset[str]() if seen is None else frozenset(seen.proofs)
+    given = frozenset[str]() if seen is None else frozenset(seen.answered.fetched)
     if not again and (running := await running_cases(intake, caller, body.item, draft)):
         raise _applied_already(running)
-    answer = await apply(intake, caller, key, body, document, Begun(draft, keys, fetched))
+    answer = await apply(intake, caller, key, body, document, Begun(draft, keys, fetched, given))
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
 

@@ -30,6 +30,7 @@ OUTCOMES: Mapping[str, Words] = {
     "failed": Words(zh="未取得", en="failed"),
     "overdue": Words(zh="超期", en="overdue"),
     "disputed": Words(zh="异议", en="disputed"),
+    "unfit": Words(zh="不合表单要求的内容", en="values that break a form's rule"),
     "corrected": Words(zh="更正", en="corrected"),
 }
 SHARING: Mapping[str, Words] = {

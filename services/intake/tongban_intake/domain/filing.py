@@ -176,7 +176,8 @@ def correction_errors(
     if errors:
         return errors
     opened = {name: unseal(name, value) for name, value in standing.sealed.items() if name not in answers}
-    return form_errors(item, {**standing.plain, **opened, **answers})
+    kept = {**standing.plain, **opened}
+    return form_errors(item, {**kept, **answers}, kept.keys() - answers.keys())
 
 
 def correct(

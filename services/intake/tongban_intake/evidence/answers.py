@@ -2,9 +2,13 @@
 
 A person is not asked for what a register can say (State Council Provisions on Online Government Services, art. 7). So their own
 word for such an answer counts only once the register has been asked and could not say it.
+
+What a register gave is never the person's fault. It is taken as it is, also when nobody could type it so (a name that is too
+long for the form); what the flow cannot work with (no choice of the form, another type) is not taken, and the person answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -59,12 +63,14 @@ def answered(
     proofs: Mapping[str, Proof],
     on: date | None = None,
     exhausted: frozenset[str] = frozenset(),
+    unusable: frozenset[tuple[str, str]] = frozenset(),
 ) -> Answered:
     """The answers of a case from the person's own ones in the clear and from its proofs.
 
-    ``on`` is the day in China, ``exhausted`` are the materials that are not asked for any more.
+    ``on`` is the day in China, ``exhausted`` are the materials that are not asked for any more, ``unusable`` the sealed values,
+    by material and answer, that the flow cannot work with.
     """
-    fetched = _fetched(item, proofs)
+    fetched = _fetched(item, proofs, unusable)
     supplied = item.supplied
     plain: JsonObject = {name: value for name, value in own.items() if name not in supplied}
     plain |= {name: one.value for name, one in fetched.items() if one.sealed is None}
@@ -80,22 +86,45 @@ def answered(
     return Answered(plain, fetched, awaited, given_up)
 
 
-def _fetched(item: Item, proofs: Mapping[str, Proof]) -> dict[str, Fetched]:
-    """What proofs supply; where two supply the same answer, the item's first source does."""
-    found: dict[str, Fetched] = {}
+def standing_proofs(item: Item, proofs: Mapping[str, Proof]) -> Iterator[tuple[Source, Proof]]:
+    """The item's sources whose proof was provided and holds."""
     for source in item.sources:
         proof = proofs.get(source.material)
         if proof is None or proof.state != "provided" or proof.resource != source.resource or proof.provider is None:
             continue
-        if proof.withdrawn:
-            continue
+        if not proof.withdrawn:
+            yield source, proof
+
+
+def usable(item: Item, answer: str, value: object) -> bool:
+    """Whether the flow can work with a value that a register gave for an answer."""
+    return not _broken(item, answer, value, {answer})
+
+
+def fits(item: Item, answer: str, value: object) -> bool:
+    """Whether a person could type the value that a register gave."""
+    return not _broken(item, answer, value, ())
+
+
+def _broken(item: Item, answer: str, value: object, given: Collection[str]) -> bool:
+    return any(error["field"] == answer for error in form_errors(item, {answer: value}, given))
+
+
+def _fetched(item: Item, proofs: Mapping[str, Proof], unusable: frozenset[tuple[str, str]]) -> dict[str, Fetched]:
+    """What proofs supply; where two supply the same answer, the item's first source does."""
+    found: dict[str, Fetched] = {}
+    for source, proof in standing_proofs(item, proofs):
         for answer, name in source.supplies.items():
+            if (source.material, answer) in unusable:
+                continue
+            if name in proof.values and not usable(item, answer, proof.values[name]):
+                continue
             if answer not in found and (name in proof.values or name in proof.sealed):
                 found[answer] = Fetched(
                     answer=answer,
                     material=source.material,
                     resource_field=name,
-                    provider=proof.provider,
+                    provider=proof.provider or "",
                     at=proof.at,
                     value=proof.values.get(name),
                     sealed=proof.sealed.get(name),
@@ -166,18 +195,18 @@ def filled(
                 message_zh=f"“{label.zh}”正随“{zh}”从数据源获取，不必填写，请稍候。",
                 message_en=f"“{label.en}” is being fetched with “{en}”: do not fill it in, wait for it.",
             )
-    found = [error for error in form_errors(item, answers) if error["field"] not in errors]
+    found = [error for error in form_errors(item, answers, opened) if error["field"] not in errors]
     return answers, [*errors.values(), *found]
 
 
 def typed(item: Item, name: str, text: str) -> Any:
-    """An answer from the text that a personal value is sealed as, in the type that the form wants."""
-    match item.form.fields.get(name, {}).get("type"):
-        case "boolean":
-            return text == "true"
-        case "integer":
-            return int(text)
-        case "number":
-            return float(text)
-        case _:
-            return text
+    """An answer from the text that a personal value is sealed as, in the type that the form wants; else the text."""
+    with suppress(ValueError):
+        match item.form.fields.get(name, {}).get("type"):
+            case "boolean" if text in ("true", "false"):
+                return text == "true"
+            case "integer":
+                return int(text)
+            case "number":
+                return float(text)
+    return text

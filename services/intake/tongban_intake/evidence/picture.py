@@ -1,6 +1,8 @@
 """A case as the fetching of proofs sees it: who agreed, for which item, what the person said, what came."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,14 +16,14 @@ from tongban_catalog.parts import APPLICANT
 from tongban_catalog.proofs import Proof, proofs
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.database import Pool, Tx
-from tongban_runtime.sealing import CaseKeys
+from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import evidence_field
 from tongban_schemas.types import JsonObject
 
 from tongban_intake.domain.history import History, submission
 from tongban_intake.evidence import asking
-from tongban_intake.evidence.answers import Answered, Fetched, answered, filled, typed
+from tongban_intake.evidence.answers import Answered, Fetched, answered, filled, fits, standing_proofs, typed, usable
 from tongban_intake.evidence.identity import IDENTITY_FIELD, identity_of
 from tongban_intake.store import drafts
 from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
@@ -81,6 +83,17 @@ class Picture:
         """(the answers of a draft with the fetched ones filled in, what is wrong with them by field)."""
         return filled(self.item, self.own, self.answered, self.open_fetched())
 
+    def unfit(self) -> Counter[str]:
+        """How many values a resource gave that nobody could type, by resource."""
+        found: Counter[str] = Counter()
+        for source, proof in standing_proofs(self.item, self.proofs):
+            for answer, name in source.supplies.items():
+                value = (
+                    proof.values[name] if name in proof.values else _opened(self.item, answer, proof, name, self.keys)
+                )
+                found[source.resource] += value is not None and not fits(self.item, answer, value)
+        return found
+
     def holder_of(self, source: Source) -> tuple[str | None, bool] | None:
         """(whose record a source is asked for, whether that is personal); None while the answer that says so is missing.
 
@@ -125,8 +138,27 @@ def picture(
     """One case from its parts."""
     known = proofs(facts)
     plain = split_personal(item, own)[0]
-    told = answered(item, plain, known, china_day(now), asking.exhausted(facts))
+    told = answered(item, plain, known, china_day(now), asking.exhausted(facts), _unusable(item, known, keys))
     return Picture(case, item, own, sealed or {}, facts, known, told, consent, keys, asks, runs, traceparent, cause)
+
+
+def _unusable(item: Item, known: Mapping[str, Proof], keys: CaseKeys | None) -> frozenset[tuple[str, str]]:
+    """The sealed values that the flow cannot work with, by material and answer."""
+    return frozenset(
+        (source.material, answer)
+        for source, proof in standing_proofs(item, known)
+        for answer, name in source.supplies.items()
+        if not item.form.takes_any_text(answer)
+        if (value := _opened(item, answer, proof, name, keys)) is not None and not usable(item, answer, value)
+    )
+
+
+def _opened(item: Item, answer: str, proof: Proof, name: str, keys: CaseKeys | None) -> Any:
+    """What a source gave sealed for an answer; None when it gave none, or none that opens."""
+    if keys is None or name not in proof.sealed:
+        return None
+    with suppress(SealBrokenError):
+        return typed(item, answer, keys.open(evidence_field(proof.material, name), proof.sealed[name]))
 
 
 def draft_body(keys: CaseKeys, row: StoredDraft) -> JsonObject:

@@ -93,6 +93,7 @@ class EvidenceWork:
                 tx, self.shelf, self.vault, [one for one in touched if one.case in consents], consents, self.clock.now()
             )
             said = await self._say(tx, seen, until)
+            await evidence.count(tx, _unfit(seen, heard))
             for case, one in seen.items():
                 after = one.with_facts(said.get(case, ()), until)
                 moments[case] = (asking.next_expiry(after.proofs) if after.runs else None, False)
@@ -207,3 +208,13 @@ class EvidenceWork:
             traceparent=seen.traceparent,
         )
         return [asked] if number is not None else [asked, asking.without_holder(seen.case, asked)]
+
+
+def _unfit(seen: Mapping[UUID, Picture], heard: Sequence[Event]) -> Counter[tuple[str, str]]:
+    """The figures by which a source learns that what it gave breaks the rules of forms."""
+    figures: Counter[tuple[str, str]] = Counter()
+    for event in heard:
+        one = seen.get(UUID(event.subject))
+        if one is not None and isinstance(event.data, EvidenceProvided):
+            figures[event.data.resource, "unfit"] += one.unfit()[event.data.resource]
+    return +figures
