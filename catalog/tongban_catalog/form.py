@@ -8,6 +8,9 @@ from typing import Any, TypedDict
 import jsonschema_rs
 from tongban_schemas.types import JsonObject
 
+from tongban_catalog.words import Text as Text
+from tongban_catalog.words import text as text
+
 _TYPES = {
     "string": ("文字", "text"),
     "number": ("数字", "a number"),
@@ -33,18 +36,6 @@ class FieldError(TypedDict):
     field: str
     message_zh: str
     message_en: str
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The same words in Chinese and in English."""
-
-    zh: str
-    en: str
-
-
-def text(value: Mapping[str, str]) -> Text:
-    return Text(value["zh"], value["en"])
 
 
 def quoted(values: list[Any], labels: Mapping[str, Mapping[str, str]], language: str) -> str:
