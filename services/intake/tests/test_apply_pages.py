@@ -1,5 +1,6 @@
 """Applying as pages, without scripts: agree, see what came, answer what is left, check, submit; and what goes wrong."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from uuid import UUID, uuid4
@@ -207,3 +208,19 @@ async def test_a_sign_in_service_that_does_not_answer_leaves_no_draft_behind(des
     answer = await post(desk, f"/apply/{desk.item.code}", {"consent": "yes"})
     assert answer.status_code == 503
     assert 'href="/drafts/' not in await page(desk, "/applications")
+
+
+async def test_the_page_just_after_submitting_has_its_names(desk: Desk) -> None:
+    """The proofs of the draft are in the view before the submission is: the page waits for it."""
+    draft = await begun(desk)
+    await post(desk, f"/drafts/{draft}/questions", ASKED)
+    await desk.give_all(draft)
+    await fold(desk, draft)
+    assert (await post(desk, f"/drafts/{draft}/submission")).status_code == 303
+    looking = asyncio.create_task(page(desk, f"/applications/{draft}"))
+    await asyncio.sleep(0.3)
+    assert not looking.done()
+    await fold(desk, draft)
+    found = await looking
+    assert f"<title>{desk.item.name.zh}" in found
+    assert "home-proof" not in re.sub(r'"[^"]*"', "", found)

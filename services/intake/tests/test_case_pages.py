@@ -66,7 +66,7 @@ async def test_the_page_shows_the_number_and_the_receiving_body_s_time(counter: 
     number = (await counter.one(case, ApplicationReceived)).data.number  # type: ignore[attr-defined]
     page = await page_of(counter, case)
     assert number in page
-    assert "受理答复最迟 2026-03-09" in page
+    assert "受理答复最迟 2026年3月9日" in page
     await counter.pass_days(6)
     assert "时限将到" in await page_of(counter, case)
     async with counter.service.client(counter.person) as client:
@@ -166,7 +166,7 @@ async def test_promised_materials_are_brought_on_the_page(counter: Counter) -> N
     await counter.one(case, ApplicationAccepted)
     page = await page_of(counter, case)
     assert "补交承诺的材料" in page
-    assert "补交最迟 2026-03-16" in page
+    assert "补交最迟 2026年3月16日" in page
     path = f"/applications/{case}/materials"
     assert (await send(counter, path, {"x": "1"}, {"material.none": ("", b"")})).status_code == 422
     wrong = await send(counter, path, {}, {"material.design-scheme": ("a.pdf", b"x")})

@@ -130,8 +130,8 @@ def test_both_clocks_stand_side_by_side(project: Desk) -> None:
         ("legal", "2026-03-30", "green"),
         ("promised", "2026-03-05", "green"),
     ]
-    assert clock.words.zh == "最迟 2026-03-30 · 承诺 2026-03-05"
-    assert clock.words.en == "at the latest 2026-03-30 · promised 2026-03-05"
+    assert clock.words.zh == "最迟 2026年3月30日 · 承诺 2026年3月5日"
+    assert clock.words.en == "at the latest 30 March 2026 · promised 5 March 2026"
     assert shown.number == NUMBER
     assert shown.clock == clock
     assert shown.as_of == at(3)
@@ -158,7 +158,7 @@ def test_a_special_procedure_stops_the_clock_and_says_until_when(project: Desk) 
     assert clock is not None
     assert clock.stop is not None
     assert str(clock.stop.expected_day) == "2026-03-18"
-    assert clock.words.zh == "时限暂停：hearing，预计 10 个工作日，约至 2026-03-18"
+    assert clock.words.zh == "时限暂停：hearing，预计 10 个工作日，约至 2026年3月18日"
     assert [due.at for due in clock.dues] == [None, None]
     ended = project.show(at(12), *project.begun(), stop, land(at(11), ClockResumed("YD", LAND, UUID(int=4))))
     legal = step(ended).clock
@@ -263,7 +263,7 @@ def test_the_receiving_body_s_five_days(received: Desk) -> None:
     said = [intake(at(2), Submitted(received.ref)), intake(at(2), Received(received.ref, NUMBER, LEAD))]
     shown = received.show(at(3), *said)
     assert shown.clock is not None
-    assert shown.clock.words.zh == "受理答复最迟 2026-03-09"
+    assert shown.clock.words.zh == "受理答复最迟 2026年3月9日"
     assert "逾期没有答复即为受理" in shown.next.zh
     noticed = [*said, intake(at(4), Noticed(LEAD, "s1.CC", (), ("design-scheme",)))]
     waiting = received.show(at(5), *noticed)
@@ -298,7 +298,7 @@ def test_the_delivery_runs_from_the_last_decision(project: Desk) -> None:
     shown = project.show(at(6), *project.begun(), *granted, **answers)
     assert shown.next.zh == "各环节均已准予，正在制作证照。"
     assert shown.clock is not None
-    assert shown.clock.words.zh == "证照送达最迟 2026-03-19"
+    assert shown.clock.words.zh == "证照送达最迟 2026年3月19日"
 
 
 def test_what_was_late_stays_told(project: Desk) -> None:

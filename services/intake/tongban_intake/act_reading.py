@@ -21,7 +21,7 @@ from tongban_schemas.types import Act, JsonObject
 
 from tongban_intake import payloads as said
 from tongban_intake.facts import Fact, Facts
-from tongban_intake.presentation import YES_NO, Words, act_name, limit_shown
+from tongban_intake.presentation import YES_NO, Words, act_name, basis_cited, limit_shown
 
 Unseal = Callable[[str, str], str]
 
@@ -31,16 +31,13 @@ _LABELS: dict[str, Words] = {
     "date": Words(zh="日期", en="Date"),
     "department": Words(zh="作出机关", en="Body"),
     "body": Words(zh="统一社会信用代码", en="Its unified social credit code"),
-    "subject": Words(zh="申请编号", en="Application"),
     "item": Words(zh="事项", en="Service item"),
-    "item_version": Words(zh="事项版本", en="Version of the item"),
     "step": Words(zh="环节", en="Step"),
     "decision": Words(zh="决定", en="Decision"),
     "decided_by": Words(zh="决定方式", en="Decided by"),
     "deemed": Words(zh="视为作出", en="By the passing of time"),
     "conditional": Words(zh="附承诺条件", en="On a promise"),
     "basis": Words(zh="依据", en="Basis"),
-    "reason_code": Words(zh="理由代码", en="Reason code"),
     "right_authority": Words(zh="有权办理的机关", en="Competent authority"),
     "fields": Words(zh="需补正的内容", en="To be corrected"),
     "materials": Words(zh="需补交的材料", en="Materials to bring"),
@@ -65,6 +62,8 @@ _VALUES: dict[str, Words] = {
     "rule": Words(zh="规则", en="a rule"),
 }
 _WORDED = frozenset({"decision", "decided_by", "outcome"})
+_FOR_PROGRAMS = frozenset({"subject", "item_version", "reason_code", "texts"})
+"""What is signed and says nothing to people that does not stand there in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,11 @@ def read(
     text = None
     if unseal is not None and sealed is not None and digest(sealed[1]) in _digests(content):
         text = unseal(*sealed)
-    rows = tuple(_row(name, value, departments, item) for name, value in _ordered(content) if not _is_digest(name))
+    rows = tuple(
+        _row(name, value, departments, item)
+        for name, value in _ordered(content)
+        if not _is_digest(name) and name not in _FOR_PROGRAMS
+    )
     return ActRead(act, act_name(act.kind), True, content, rows, text)
 
 
@@ -175,7 +178,7 @@ def _row(name: str, value: Any, departments: Mapping[str, Department], item: Ite
         words = [_named(name, str(one), departments, item) for one in value]
         return Row(label, Words(zh="、".join(one.zh for one in words), en=", ".join(one.en for one in words)))
     words_of_value = _named(name, str(value), departments, item)
-    return Row(label, words_of_value, code=name in ("number", "body", "subject", "item"))
+    return Row(label, words_of_value, code=name in ("number", "body"))
 
 
 def _named(name: str, value: str, departments: Mapping[str, Department], item: Item | None) -> Words:
@@ -184,11 +187,15 @@ def _named(name: str, value: str, departments: Mapping[str, Department], item: I
         return act_name(value)
     if name in _WORDED:
         return _VALUES.get(value, Words(zh=value, en=value))
+    if name == "basis":
+        return _basis(value, item)
     text: Text | None = None
     if name == "department" and value in departments:
         text = departments[value].name
     if item is not None:
-        if name == "step" and item.has_step(value):
+        if name == "item" and value == item.code:
+            text = item.name
+        elif name == "step" and item.has_step(value):
             text = item.step(value).name
         elif name in ("materials", "promised") and (material := item.material(value)) is not None:
             text = material.name
@@ -198,3 +205,9 @@ def _named(name: str, value: str, departments: Mapping[str, Department], item: I
             declared = (step.procedure(value) for step in item.steps)
             text = next((one.name for one in declared if one is not None), None)
     return Words(zh=value, en=value) if text is None else Words(zh=text.zh, en=text.en)
+
+
+def _basis(value: str, item: Item | None) -> Words:
+    """A basis in both languages. Acts are signed in Chinese; the item of the case says the same in English."""
+    known = () if item is None else (one for step in item.steps for one in step.basis)
+    return next((both for one in known if (both := basis_cited(one)).zh == value), Words(zh=value, en=value))

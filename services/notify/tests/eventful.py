@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from uuid import UUID
 
+from tongban_catalog.codes import case_number
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import (
     NON_ACCEPTANCE_FIELD,
@@ -11,6 +12,7 @@ from tongban_schemas.events.applications import (
     ApplicationCorrectionNoticed,
     ApplicationNotAccepted,
     ApplicationPromiseOverdue,
+    ApplicationReceived,
     ApplicationWithdrawn,
 )
 from tongban_schemas.events.approvals import (
@@ -65,9 +67,13 @@ def _asked() -> EvidenceRequested:
     )
 
 
+NUMBER = case_number(ITEM.code, MORNING.date(), 1)
+
+
 def every_news(subject: str) -> list[Event]:
     """`whole_case`, and before its end everything else that a person can be told. Minutes are unique."""
     intake: list[Told] = [
+        ApplicationReceived(item=ITEM, number=NUMBER, department=_BODY),
         ApplicationAccepted(item=ITEM, promised=["site-plan"]),
         ApplicationAccepted(item=ITEM, deemed=True),
         lambda seal: ApplicationCorrectionNoticed(

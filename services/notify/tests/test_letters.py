@@ -14,7 +14,7 @@ from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item
 from tongban_catalog.resource import Resource
-from tongban_notify.domain import Notification, owed
+from tongban_notify.domain import Notification, owed, recipient
 from tongban_notify.letters import KINDS, LANGUAGES, Letters
 from tongban_notify.mail import AddressUnusableError, compose, message_id, parse_address
 from tongban_notify.names import News, length, open_text, tell
@@ -22,7 +22,7 @@ from tongban_notify.news import Kind
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.types import Language, Limit, Unit
 
-from .eventful import every_news
+from .eventful import NUMBER, every_news
 from .history import DEFINITION, MORNING, RESOURCE
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
@@ -70,6 +70,19 @@ def parts(raw: bytes) -> tuple[str, str]:
     assert plain is not None
     assert html is not None
     return plain.get_content(), html.get_content()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_people_know_their_case_by_its_number_and_not_by_an_id(kind: Kind) -> None:
+    known = recipient(every_news(CASE))
+    assert known is not None
+    assert known.case_number == NUMBER
+    for number in (NUMBER, None):
+        letter = LETTERS.write(replace(news(kind), case_number=number))
+        for wording in (letter.zh, letter.en):
+            values = [value for _, value in wording.details]
+            assert (NUMBER in values) is (number is not None)
+            assert not any(CASE in text for text in (*values, wording.subject, wording.happened, wording.next_step))
 
 
 def test_there_is_a_template_for_each_kind_and_no_other() -> None:

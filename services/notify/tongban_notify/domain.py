@@ -11,7 +11,12 @@ from typing import Literal
 from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData, event_id
-from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
+from tongban_schemas.events.applications import (
+    ApplicationAccepted,
+    ApplicationCorrected,
+    ApplicationReceived,
+    ApplicationSubmitted,
+)
 from tongban_schemas.events.evidence import EvidenceRequested
 from tongban_schemas.events.notifications import Channel, NotificationFailed, NotificationSent
 from tongban_schemas.types import ItemRef, Language
@@ -35,13 +40,17 @@ _INBOX_ONLY: frozenset[Kind] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who is told, in which language. ``sealed_email`` is the newest address, still sealed; None when none was given."""
+    """Who is told, in which language. ``sealed_email`` is the newest address, still sealed; None when none was given.
+
+    ``case_number`` is None until the case has one.
+    """
 
     application: UUID
     person: UUID
     language: Language
     item: ItemRef
     sealed_email: str | None
+    case_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +83,19 @@ def recipient(facts: Iterable[Event]) -> Recipient | None:
     if submitted is None or not isinstance(submitted.data, ApplicationSubmitted):
         return None
     email: str | None = None
+    number: str | None = None
     for fact in ordered:
         if isinstance(fact.data, ApplicationSubmitted | ApplicationCorrected):
             email = fact.data.sealed.get(EMAIL_FIELD, email)
+        elif isinstance(fact.data, ApplicationReceived | ApplicationAccepted):
+            number = number or fact.data.number
     return Recipient(
         application=UUID(submitted.subject),
         person=submitted.data.applicant,
         language=submitted.data.language,
         item=submitted.data.item,
         sealed_email=email,
+        case_number=number,
     )
 
 

@@ -41,7 +41,6 @@ _LABELS: dict[str, Text] = {
     "at": Text("时间", "Time"),
     "case_number": Text("办件编号", "Case number"),
     "certificate_number": Text("证照编号", "Certificate number"),
-    "application": Text("申请编号", "Application number"),
 }
 
 
@@ -143,9 +142,9 @@ def _details(news: News, language: Language) -> tuple[tuple[str, str], ...]:
         "step": getattr(news.step, language),
         "material": getattr(news.materials[0], language) if news.told.resource else "",
         "source" if news.told.resource else "department": getattr(news.department, language),
-        "certificate_number" if news.kind == "revoked" else "case_number": news.told.number,
+        "certificate_number": news.told.number if news.kind == "revoked" else None,
+        "case_number": news.case_number or (news.told.number if news.kind != "revoked" else None),
         "at": _local_time(news, language),
-        "application": str(news.application),
     }
     return tuple((getattr(_LABELS[name], language), value) for name, value in values.items() if value)
 

@@ -44,6 +44,7 @@ class News:
     limit: Text
     told: Particulars
     complete: bool
+    case_number: str | None = None
 
 
 def tell(
@@ -52,6 +53,7 @@ def tell(
     item: Item | None,
     body: Department | None,
     resource: Resource | None = None,
+    case_number: str | None = None,
 ) -> News:
     """The news in words. ``item``, ``body`` (the department) and ``resource`` are None while the catalogue has not told of them.
 
@@ -73,6 +75,7 @@ def tell(
         opinion=_opinion(step, told.opinion),
         limit=_NOTHING if told.limit is None else length(told.limit),
         told=told,
+        case_number=case_number,
         complete=item is not None
         and (told.department is None or body is not None)
         and (told.resource is None or resource is not None),

@@ -17,6 +17,7 @@ from tongban_schemas.events.applications import (
     ApplicationCorrectionNoticed,
     ApplicationNotAccepted,
     ApplicationPromiseOverdue,
+    ApplicationReceived,
     ApplicationSubmitted,
     ApplicationWithdrawn,
 )
@@ -84,6 +85,7 @@ Kind = Literal[
 
 FACTS: tuple[type[EventData], ...] = (
     ApplicationSubmitted,
+    ApplicationReceived,
     ApplicationAccepted,
     ApplicationCorrected,
     ApplicationCorrectionNoticed,

@@ -48,7 +48,7 @@ class Message:
 
 
 _TOLD = """
-    SELECT n.*, r.language, r.sealed_email, r.item_code, r.item_version
+    SELECT n.*, r.language, r.sealed_email, r.item_code, r.item_version, r.case_number
     FROM notification n JOIN recipient r ON r.application = n.application
 """
 
@@ -60,10 +60,10 @@ async def add(tx: Tx, cases: Sequence[Owed], now: datetime) -> set[UUID]:
     people = [case.recipient for case in cases]
     await tx.execute(
         """
-        INSERT INTO recipient AS r (application, person, language, item_code, item_version, sealed_email)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[])
-        ON CONFLICT (application) DO UPDATE SET sealed_email = excluded.sealed_email
-        WHERE r.sealed_email IS DISTINCT FROM excluded.sealed_email
+        INSERT INTO recipient AS r (application, person, language, item_code, item_version, sealed_email, case_number)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[])
+        ON CONFLICT (application) DO UPDATE SET sealed_email = excluded.sealed_email, case_number = excluded.case_number
+        WHERE (r.sealed_email, r.case_number) IS DISTINCT FROM (excluded.sealed_email, excluded.case_number)
         """,
         [person.application for person in people],
         [person.person for person in people],
@@ -71,6 +71,7 @@ async def add(tx: Tx, cases: Sequence[Owed], now: datetime) -> set[UUID]:
         [person.item.code for person in people],
         [person.item.version for person in people],
         [person.sealed_email for person in people],
+        [person.case_number for person in people],
     )
     rows = [(case, notification) for case in cases for notification in case.notifications]
     final = [
@@ -208,7 +209,8 @@ async def _news(tx: Tx, shelf: Shelf, rows: Sequence[Any]) -> list[News]:
     for row, ref in zip(rows, refs, strict=True):
         one = _notification(row)
         resource = resources.get(one.told.resource) if one.told.resource else None
-        found.append(tell(one, ref.code, items.get(ref), departments.get(row["department"]), resource))
+        body = departments.get(row["department"])
+        found.append(tell(one, ref.code, items.get(ref), body, resource, row["case_number"]))
     return found
 
 

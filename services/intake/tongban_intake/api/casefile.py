@@ -81,10 +81,13 @@ async def require_visible(intake: Intake, application: UUID, caller: Caller) -> 
 
 
 async def seen_at(request: Request, application: UUID, position: int) -> Seen:
-    """The view's row once it includes intake's event number ``position``. Raises `Problem` 503 if it takes too long."""
+    """The view's row once it includes the submission and intake's event number ``position``.
+
+    Raises `Problem` 503 if it takes too long.
+    """
 
     def enough(seen: Seen) -> bool:
-        return seen.intake_position >= position
+        return seen.intake_position >= position and decode(seen.status).item is not None
 
     intake = intake_of(request)
     seen = (await view.seen(intake.pool, [application])).get(application)

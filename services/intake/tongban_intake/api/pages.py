@@ -142,6 +142,7 @@ def _live(shown: Shown) -> dict[str, Any]:
         "case": shown,
         "levels": list(levels.values()),
         "step_states": STEP_STATE_NAMES,
+        "step_names": {step.step: step.name for step in shown.flow},
         "granted": sum(step.state == "granted" for step in shown.flow),
         "sent": [
             (CHANNEL_NAMES.get(channel, Words(zh=channel, en=channel)), ended.sent)

@@ -15,7 +15,7 @@ from tongban_runtime.auth import public
 from tongban_intake import pages
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.page_route import PageRoute, is_signed_in
-from tongban_intake.presentation import Words, basis_words, limit_shown
+from tongban_intake.presentation import GRADES, Words, basis_words, limit_shown
 from tongban_intake.presentation.shown import LimitShown
 from tongban_intake.store import evidence
 
@@ -111,6 +111,7 @@ async def resources_page(request: Request, _: Annotated[None, Depends(public)]) 
         groups=groups,
         outcomes=OUTCOMES,
         names={one.id: one.name for one in found},
+        grades=GRADES,
         signed_in=is_signed_in(request),
     )
 

@@ -3,7 +3,7 @@
 from tongban_intake.presentation.clocks import Clocks
 from tongban_intake.presentation.names import CHANNEL_NAMES, STATE_NAMES, STEP_STATE_NAMES, YES_NO, limit_shown
 from tongban_intake.presentation.presenter import Presenter, act_name
-from tongban_intake.presentation.proofs import basis_words, grade_words, proofs_shown, reason_words
+from tongban_intake.presentation.proofs import GRADES, basis_cited, basis_words, grade_words, proofs_shown, reason_words
 from tongban_intake.presentation.shown import (
     CorrectionShown,
     FlowStep,
@@ -16,6 +16,7 @@ from tongban_intake.presentation.shown import (
 
 __all__ = [
     "CHANNEL_NAMES",
+    "GRADES",
     "STATE_NAMES",
     "STEP_STATE_NAMES",
     "YES_NO",
@@ -29,6 +30,7 @@ __all__ = [
     "Shown",
     "Words",
     "act_name",
+    "basis_cited",
     "basis_words",
     "grade_words",
     "limit_shown",

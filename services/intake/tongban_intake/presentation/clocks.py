@@ -13,9 +13,10 @@ from tongban_catalog.clock import NATION, Calendars, Deadline, Stop, deadline, w
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item, Step
 from tongban_catalog.parts import NoDepartmentError
-from tongban_schemas.types import CHINA, Limit
+from tongban_schemas.types import Limit
 
 from tongban_intake.payloads import Limit as SaidLimit
+from tongban_intake.presentation.dates import day_words, time_words
 from tongban_intake.presentation.names import limit_shown
 from tongban_intake.presentation.shown import ClockShown, Colour, DueShown, LimitKind, StopShown, Words
 from tongban_intake.status import Extension, Status, StepStatus
@@ -146,9 +147,9 @@ class Clocks:
         if end.at is None or end.day is None:
             words = Words(zh=f"{zh}：{total.zh}，现暂停计时", en=f"{en}: {total.en}, the clock stands still")
         else:
-            day = end.at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M") if limit.unit in ("WH", "NH") else str(end.day)
+            day = time_words(end.at) if limit.unit in ("WH", "NH") else day_words(end.day)
             note = _PROVISIONAL if end.provisional else Words(zh="", en="")
-            words = Words(zh=f"{zh} {day}{note.zh}", en=f"{en} {day}{note.en}")
+            words = Words(zh=f"{zh} {day.zh}{note.zh}", en=f"{en} {day.en}{note.en}")
         return DueShown(
             kind=kind,
             limit=limit_shown(limit.number, limit.unit),
@@ -188,8 +189,8 @@ class Clocks:
             expected = limit_shown(stop.expected.number, stop.expected.unit)
             region = self.region(item, told.department)
             end = deadline(self.calendars, region, stop.begin, _limit(stop.expected))
-            about = "" if end.day is None else f"，约至 {end.day}"
-            until = "" if end.day is None else f", until about {end.day}"
+            about = "" if end.day is None else f"，约至 {day_words(end.day).zh}"
+            until = "" if end.day is None else f", until about {day_words(end.day).en}"
             note = _PROVISIONAL if end.provisional else Words(zh="", en="")
             return StopShown(
                 why=name,

@@ -6,18 +6,16 @@ from tongban_catalog.form import Text
 from tongban_catalog.item import Basis, Item
 from tongban_catalog.proofs import PENDING, ProofState
 from tongban_schemas.events.evidence import FailureReason, Grade, RefusalGround
-from tongban_schemas.types import CHINA
 
+from tongban_intake.presentation.dates import time_words
 from tongban_intake.presentation.shown import Department, ProofShown, Words
 from tongban_intake.status import ProofStatus
 
 GRADES: Mapping[Grade, Words] = {
-    "A": Words(zh="A 级：出具单位提供，可直接使用", en="grade A: from the issuing body, used as it is"),
-    "B": Words(zh="B 级：工作人员已与原件核对", en="grade B: an officer compared it with the original"),
-    "C": Words(
-        zh="C 级：本人上传，待工作人员核对原件", en="grade C: uploaded; an officer has to see the original first"
-    ),
-    "D": Words(zh="D 级：本人承诺属实", en="grade D: on the applicant's promise that it is true"),
+    "A": Words(zh="由出具单位提供，可直接使用", en="from the issuing body, used as it is"),
+    "B": Words(zh="工作人员已与原件核对", en="an officer compared it with the original"),
+    "C": Words(zh="本人上传，待工作人员核对原件", en="uploaded; an officer has to see the original first"),
+    "D": Words(zh="本人承诺属实", en="on the applicant's promise that it is true"),
 }
 _STATES: Mapping[ProofState, Words] = {
     "waiting": Words(zh="正在获取", en="being fetched"),
@@ -76,6 +74,14 @@ def reason_words(reason: str | None) -> Words | None:
     return known.get(reason, Words(zh=reason, en=reason))
 
 
+def basis_cited(basis: Basis) -> Words:
+    """A basis as acts cite it: the article and what it says."""
+    if basis.law is None:
+        return basis_words(basis)
+    article = basis_words(basis)
+    return Words(zh=f"{article.zh}：{basis.says.zh}", en=f"{article.en}: {basis.says.en}")
+
+
 def basis_words(basis: Basis) -> Words:
     """An article of a law, or what a local habit says."""
     if basis.law is None:
@@ -119,7 +125,7 @@ def _shown(material: str, told: ProofStatus, item: Item | None, department: Call
 def _sentence(told: ProofStatus, provider: Department | None, rule: Text | None, rests_on: Sequence[Words]) -> Words:
     who = Words(zh="有关部门", en="its source") if provider is None else provider.name
     reason = reason_words(told.reason) or Words(zh="未说明原因", en="no reason was given")
-    until = "" if told.expires is None else told.expires.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+    until = Words(zh="", en="") if told.expires is None else time_words(told.expires)
     late = Words(zh="对方已超期，已报其上级。", en=" It is late; its supervisor was told.") if told.overdue else None
     match told.state:
         case "waiting":
@@ -128,8 +134,8 @@ def _sentence(told: ProofStatus, provider: Department | None, rule: Text | None,
             )
         case "retrying":
             found = Words(
-                zh=f"{who.zh}的系统暂时没有答复，正在自动重试，最迟到 {until}；只有这一项在等待，其他照常进行。",
-                en=f"{who.en} does not answer; it is tried again until {until}. Only this proof waits.",
+                zh=f"{who.zh}的系统暂时没有答复，正在自动重试，最迟到{until.zh}；只有这一项在等待，其他照常进行。",
+                en=f"{who.en} does not answer; it is tried again until {until.en}. Only this proof waits.",
             )
         case "provided":
             found = Words(zh=f"{who.zh}已提供。", en=f"{who.en} gave it.")
