@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from tongban_schemas.events.evidence import Grade
 from tongban_schemas.types import JsonObject, Limit
 
+from tongban_catalog.fields import FieldKind
 from tongban_catalog.form import Text, text
 from tongban_catalog.parts import Basis
 
@@ -25,6 +26,11 @@ ANSWER_WITHIN: Final[Mapping[SharingKind, Limit]] = {
     "none": Limit(number=10, unit="WD"),
 }
 """How long a source has to answer, unless its resource says otherwise."""
+
+TEXT_KINDS: Final[tuple[FieldKind, ...]] = (
+    "citizen-number", "credit-code", "region", "phone", "bank-account", "email", "name", "long-text",
+)  # fmt: skip
+"""Kinds of fields whose values are text."""
 
 CERTIFICATE_FIELDS: Final[Mapping[str, FieldType]] = {
     "number": "string",
@@ -41,13 +47,17 @@ class ResourceDefinitionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ResourceField:
-    """信息项: one field of a record. ``values`` are all that it can be, where they are few; empty: anything of its type."""
+    """信息项: one field of a record. ``values`` are all that it can be, where they are few; empty: anything of its type.
+
+    ``kind``: what a text is (a credit code, a name), which says how it is written and kept; None: plain text.
+    """
 
     id: str
     name: Text
     type: FieldType
     personal: bool
     values: tuple[str, ...] = ()
+    kind: FieldKind | None = None
 
     def takes(self, value: object) -> bool:
         """Whether a value is of the field's type; a date is text in the form of ISO 8601."""
@@ -175,8 +185,14 @@ def _build(definition: JsonObject) -> Resource:
 
 def _field(part: JsonObject) -> ResourceField:
     kind = _one_of(part["type"], ("string", "date", "boolean", "integer"))
+    written = part.get("kind")
     return ResourceField(
-        part["id"], text(part["name"]), kind, part.get("personal", False), tuple(part.get("values", ()))
+        part["id"],
+        text(part["name"]),
+        kind,
+        part.get("personal", False),
+        tuple(part.get("values", ())),
+        None if written is None else _one_of(written, TEXT_KINDS),
     )
 
 

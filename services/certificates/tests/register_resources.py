@@ -16,8 +16,8 @@ def _both(zh: str, en: str) -> dict[str, str]:
     return {"zh": zh, "en": en}
 
 
-def _field(name: str, zh: str, en: str, kind: str, **more: Any) -> dict[str, Any]:
-    return {"id": name, "name": _both(zh, en), "type": kind, **more}
+def _field(name: str, zh: str, en: str, typed: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "name": _both(zh, en), "type": typed, **more}
 
 
 def definition(
@@ -61,6 +61,6 @@ COMPANIES = Resource.from_definition(
         "market-regulation",
         "enterprise",
         _field("company_name", "企业名称", "Company", "string"),
-        _field("uscc", "统一社会信用代码", "USCC", "string"),
+        _field("uscc", "统一社会信用代码", "USCC", "string", kind="credit-code"),
     )
 )

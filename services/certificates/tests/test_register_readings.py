@@ -12,6 +12,7 @@ from openpyxl.worksheet.formula import ArrayFormula
 from tongban_catalog.resource import Resource
 from tongban_certificates.registers import template
 from tongban_certificates.registers.cells import parse_day, parse_yes
+from tongban_certificates.registers.checking import normal_values
 from tongban_certificates.registers.header import letters
 from tongban_certificates.registers.rows import Fault, Note, Read
 from tongban_certificates.registers.rules import FaultError, TableError
@@ -95,7 +96,7 @@ def test_no_end_of_validity_is_read_and_said(typed: str) -> None:
     found = read(f"{HEADER}\n{GOOD.replace('2027/3/1', typed)}\n")
     assert [(one.values["valid_until"], one.valid_until) for one in found.rows] == [("9999-12-31", None)]
     assert found.notes == [Note("no-end", "1")]
-    companies = read("holder,company_name,uscc,有效期至\n91990000MA00000195,示例,1,长期\n", COMPANIES)
+    companies = read("holder,company_name,uscc,有效期至\n91990000MA00000195,示例,91990000MA00000195,长期\n", COMPANIES)
     assert (companies.rows[0].valid_until, companies.notes) == (None, [Note("no-end", "1")])
 
 
@@ -269,3 +270,34 @@ def test_the_template_is_read_by_the_import_that_it_is_for(resource: Resource) -
     found: Read = read(template.workbook(resource), resource)
     assert (found.total, found.faults) == (0, [])
     assert Note("sheets-left-out", "说明 guide") in found.notes
+
+
+def test_a_company_code_is_read_alike_in_every_column() -> None:
+    (found,) = read("holder,company_name,uscc\n９１９９ 0000ma00000195,示例,91990000-ma0000 0195\n", COMPANIES).rows
+    assert (found.holder, found.values["uscc"]) == ("91990000MA00000195", "91990000MA00000195")
+    (fault,) = read("holder,company_name,uscc\n91990000MA00000195,示例,91990000MA0000O195\n", COMPANIES).faults
+    assert (fault.column, fault.rule, "字母 O" in fault.words(COMPANIES).zh) == ("uscc", "not-of-kind", True)
+
+
+@pytest.mark.parametrize("sign", ["\U00031350", "\U0002ebf0", "\U00020bb7", "·"])
+def test_characters_of_gb_18030_are_taken(sign: str) -> None:
+    (found,) = read(f"{HEADER}\n{GOOD.replace('示例路', sign)}\n").rows
+    assert sign in str(found.values["address"])
+
+
+@pytest.mark.parametrize(("sign", "name"), [("\u200b", "U+200B"), ("\u202e", "U+202E"), ("\x07", "U+0007")])
+def test_what_nobody_sees_in_a_text_is_named(sign: str, name: str) -> None:
+    (fault,) = read(f"{HEADER}\n{GOOD.replace('示例路', f'示{sign}例路')}\n").faults
+    assert (fault.column, fault.rule) == ("address", "characters")
+    assert name in fault.words(PERMITS).zh
+
+
+def test_a_system_that_sends_is_read_like_a_table() -> None:
+    sent = {"company_name": " 示例 ", "uscc": "91990000ma00000195"}
+    assert normal_values(COMPANIES, sent) == ({"company_name": "示例", "uscc": "91990000MA00000195"}, [])
+    wrong = {"company_name": "示\u202e例", "uscc": "9199", "other": 1}
+    assert normal_values(COMPANIES, wrong)[1] == [
+        ("company_name", "characters"),
+        ("uscc", "not-of-kind"),
+        ("values", "unknown-field"),
+    ]

@@ -5,13 +5,15 @@ keep 15 digits of a number.
 """
 
 import re
-import unicodedata
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+from tongban_catalog.fields import FieldError
+from tongban_catalog.fields.amounts import written_day
+from tongban_catalog.fields.value import narrow
 from tongban_catalog.resource import ResourceField
 
-from tongban_certificates.registers.checking import expected, wrong_text
+from tongban_certificates.registers.checking import expected, normal_text
 from tongban_certificates.registers.rules import FaultError
 
 NO_END: Final = "9999-12-31"
@@ -23,15 +25,7 @@ _NO_END_WORDS: Final = frozenset(
 _YES: Final = frozenset({"true", "是", "有", "对", "1", "1.0", "yes", "y", "√", "✓", "✔", "☑"})
 _NO: Final = frozenset({"false", "否", "无", "错", "0", "0.0", "no", "n", "×", "✗", "✘", "✕", "☒"})
 _INTEGER: Final = re.compile(r"([+-]?[0-9]{1,15})(?:\.0)?")
-_TIME: Final = r"(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?"
-_DATES: Final = tuple(
-    re.compile(rf"(?P<year>[0-9]{{4}}){form}{_TIME}")
-    for form in (
-        r"(?P<sign>[-/.])(?P<month>[0-9]{1,2})(?P=sign)(?P<day>[0-9]{1,2})",
-        r" ?年 ?(?P<month>[0-9]{1,2}) ?月 ?(?P<day>[0-9]{1,2}) ?日",
-        r"(?P<month>[0-9]{2})(?P<day>[0-9]{2})",
-    )
-)
+_TIME: Final = re.compile(r"(.*[0-9日])[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
 _FIRST_SERIAL: Final = 10_000
 _LAST_SERIAL: Final = 99_999
 """Days as spreadsheets count them, from 1927 to 2173: no other way to write a day has five digits."""
@@ -39,8 +33,6 @@ _MOST_EXACT: Final = 10**15
 """Of this number and larger ones spreadsheets have lost digits."""
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _ERRORS: Final = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
-_MARKS: Final = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
-"""Signs that nobody sees, as they come along when a number is copied from a page or a chat."""
 
 
 def parse_cell(field: ResourceField, cell: object, day_zero: date) -> Any:
@@ -80,12 +72,12 @@ def cell_text(cell: object) -> str:
 
 def parse_number(cell: object) -> str:
     """A number by which a holder is found, as it is written, without the signs that nobody sees. Raises `FaultError`."""
-    return plain(cell_text(cell))
+    return narrow(cell_text(cell))
 
 
 def parse_yes(cell: object) -> bool:
     """Raises `FaultError`."""
-    folded = plain(cell_text(cell)).lower()
+    folded = narrow(cell_text(cell)).lower()
     if folded in _YES:
         return True
     if folded in _NO:
@@ -99,26 +91,19 @@ def parse_day(cell: object, day_zero: date) -> str:
         return cell.date().isoformat()
     if isinstance(cell, int | float) and _FIRST_SERIAL <= cell < _LAST_SERIAL + 1:
         return (day_zero + timedelta(days=int(cell))).isoformat()
-    text = plain(cell_text(cell))
-    for form in _DATES:
-        if match := form.fullmatch(text):
-            try:
-                return date(int(match["year"]), int(match["month"]), int(match["day"])).isoformat()
-            except ValueError:
-                break
-    raise FaultError("not-a-date")
+    text = narrow(cell_text(cell))
+    timed = _TIME.fullmatch(text)
+    try:
+        return written_day(timed[1] if timed else text).isoformat()
+    except FieldError:
+        raise FaultError("not-a-date") from None
 
 
 def parse_last_day(cell: object, day_zero: date) -> str:
     """The last day on which something holds; `NO_END` where the cell says that it has none. Raises `FaultError`."""
-    if isinstance(cell, str) and plain(cell).lower() in _NO_END_WORDS:
+    if isinstance(cell, str) and narrow(cell).lower() in _NO_END_WORDS:
         return NO_END
     return parse_day(cell, day_zero)
-
-
-def plain(text: str) -> str:
-    """Text of a number, a date or a choice in its plain form: narrow signs, no marks that nobody sees, nothing around it."""
-    return _MARKS.sub("", unicodedata.normalize("NFKC", text)).strip()
 
 
 def _number_text(cell: int | float) -> str:
@@ -137,11 +122,8 @@ def _typed(field: ResourceField, cell: object, day_zero: date) -> object:
         case "date":
             return parse_last_day(cell, day_zero) if field.id == "valid_until" else parse_day(cell, day_zero)
         case "integer":
-            if (match := _INTEGER.fullmatch(plain(cell_text(cell)))) is None:
+            if (match := _INTEGER.fullmatch(narrow(cell_text(cell)))) is None:
                 raise FaultError("not-a-number")
             return int(match[1])
         case _:
-            text = cell_text(cell)
-            if (wrong := wrong_text(text)) is not None:
-                raise FaultError(wrong)
-            return text
+            return normal_text(field, cell_text(cell))

@@ -1,22 +1,18 @@
 """What a register takes: which holders, which values. Pure. What is wrong is told by its rule and never by its value."""
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime
-from tongban_catalog.codes import CodeError, citizen_id, normalised
+from tongban_catalog.fields import FieldError, FieldKind, read
 from tongban_catalog.resource import Resource, ResourceField
 from tongban_schemas.types import CHINA
 
+from tongban_certificates.document import Bilingual
 from tongban_certificates.registers.rules import FaultError, Rule
 
 MAX_TEXT: Final = 1000
-_USCC: Final = re.compile(r"[0-9A-Z]{18}")
-"""Without its check character: registries have issued codes that fail it."""
-_UNWANTED: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
 def _within_time(moment: datetime) -> datetime:
@@ -37,41 +33,51 @@ End = Annotated[AwareDatetime, AfterValidator(_end)]
 
 def holder_number(resource: Resource, number: str, today: date) -> str:
     """The number that a record is kept under. Raises `FaultError`."""
-    plain = normalised(number)
-    if resource.holder == "enterprise":
-        if not _USCC.fullmatch(plain):
-            raise FaultError("holder")
-        return plain
+    kind: FieldKind = "credit-code" if resource.holder == "enterprise" else "citizen-number"
     try:
-        return citizen_id(plain, today)
-    except CodeError:
-        raise FaultError("holder") from None
+        return read(kind, number, today=today).value
+    except FieldError as error:
+        raise FaultError("holder", Bilingual(error.zh, error.en)) from None
 
 
-def check_values(resource: Resource, values: Mapping[str, object]) -> list[tuple[str, Rule]]:
-    """What is wrong with values that came with their types, by field; a field that nobody knows is named as ``values``."""
-    found: list[tuple[str, Rule]] = []
+def normal_text(field: ResourceField, text: str) -> str:
+    """Text of a field as it is kept: the same for whoever gives it. Raises `FaultError`."""
+    if len(text) > MAX_TEXT:
+        raise FaultError("too-long")
+    if not text.strip():
+        return ""
+    try:
+        return read(field.kind or "text", text).value
+    except FieldError as error:
+        raise FaultError("not-of-kind" if field.kind else "characters", Bilingual(error.zh, error.en)) from None
+
+
+def normal_values(resource: Resource, values: Mapping[str, object]) -> tuple[dict[str, object], list[tuple[str, Rule]]]:
+    """Values that came with their types, as they are kept, and what is wrong with them, by field.
+
+    A field that nobody knows is named as ``values``.
+    """
+    kept: dict[str, object] = {}
+    faults: list[tuple[str, Rule]] = []
     for name, value in values.items():
         field = resource.field(name)
         if field is None:
-            found.append(("values", "unknown-field"))
-        elif isinstance(value, str) and (wrong := wrong_text(value)) is not None:
-            found.append((name, wrong))
-        elif not field.takes(value):
-            found.append((name, expected(field, value)))
-    return found
+            faults.append(("values", "unknown-field"))
+            continue
+        try:
+            kept[name] = normal_text(field, value) if isinstance(value, str) and field.type == "string" else value
+        except FaultError as error:
+            faults.append((name, error.rule))
+            continue
+        if not field.takes(kept[name]):
+            faults.append((name, expected(field, value)))
+    return kept, faults
 
 
 def end_of(day: str) -> datetime | None:
     """The end of a day in China, in UTC; None for a day of the year 9999, which stands for no end."""
     last = date.fromisoformat(day)
     return None if last.year == MAXYEAR else datetime.combine(last + timedelta(days=1), time(), CHINA).astimezone(UTC)
-
-
-def wrong_text(text: str) -> Rule | None:
-    if len(text) > MAX_TEXT:
-        return "too-long"
-    return "characters" if any(unicodedata.category(sign) in _UNWANTED for sign in text) else None
 
 
 def expected(field: ResourceField, value: object) -> Rule:

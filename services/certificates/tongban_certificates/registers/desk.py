@@ -15,7 +15,7 @@ from tongban_runtime.database import Pool, Tx
 from tongban_schemas.types import CHINA
 
 from tongban_certificates.registers import previews, store
-from tongban_certificates.registers.checking import check_values, holder_number
+from tongban_certificates.registers.checking import holder_number, normal_values
 from tongban_certificates.registers.header import HOLDER
 from tongban_certificates.registers.news import News, NewsFault
 from tongban_certificates.registers.previews import Preview
@@ -196,8 +196,9 @@ class RegisterDesk:
                 faults.append((place, "in-the-future", "time"))
             values: Mapping[str, object] | None = one.values
             if values is not None:
-                faults += [(place, rule, name) for name, rule in check_values(resource, values)]
-                if not values:
+                values, wrong = normal_values(resource, values)
+                faults += [(place, rule, name) for name, rule in wrong]
+                if not one.values:
                     faults.append((place, "no-values", None))
             try:
                 holder = holder_number(resource, one.holder, now.astimezone(CHINA).date())

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from tongban_catalog.resource import Resource
 from tongban_schemas.types import JsonObject
 
-from tongban_certificates.registers.checking import End, Moment, check_values
+from tongban_certificates.registers.checking import End, Moment, normal_values
 from tongban_certificates.registers.model import Record, SourceDownError
 from tongban_certificates.registers.register import Asked
 from tongban_certificates.registers.rows import valid_until_of
@@ -70,7 +70,8 @@ class PulledRegister:
         values: dict[str, object] = {
             name: answer.values[name] for name in asked.fields if answer.values.get(name) is not None
         }
-        if check_values(known, values):
+        values, faults = normal_values(known, values)
+        if faults:
             raise SourceDownError(f"{resource} answered what the resource does not have")
         return Record(
             id=record,

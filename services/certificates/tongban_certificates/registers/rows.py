@@ -39,9 +39,13 @@ class Fault:
     row: int
     column: str | None
     rule: Rule
+    told: Bilingual | None = field(default=None, compare=False)
+    """What exactly is wrong, where more is known than the rule says; never the value."""
 
     def words(self, resource: Resource) -> Bilingual:
         """What to say of it, with the values that the field can have where they are few."""
+        if self.told is not None:
+            return self.told
         words = RULES[self.rule]
         field_ = None if self.column is None else resource.field(self.column)
         if self.rule != "not-listed" or field_ is None:
@@ -78,7 +82,10 @@ class _Line:
     values: dict[str, Any] = field(default_factory=dict)
     last_day: str | None = None
     withdrawn: bool = False
-    faults: list[tuple[str | None, Rule]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def wrong(self, column: str | None, rule: Rule, told: Bilingual | None = None) -> None:
+        self.faults.append(Fault(self.number, column, rule, told))
 
 
 def read_rows(resource: Resource, table: Table, today: date, sheet: str | None = None) -> Read:
@@ -91,10 +98,10 @@ def read_rows(resource: Resource, table: Table, today: date, sheet: str | None =
         if line.holder is not None:
             by_holder.setdefault(line.holder, []).append(line)
     for line in (line for same in by_holder.values() if len(same) > 1 for line in same):
-        line.faults.append((HOLDER, "duplicate"))
+        line.wrong(HOLDER, "duplicate")
     read = Read(len(lines), notes=_notes(table, records, lines))
     for line in sorted(lines, key=_number):
-        read.faults += [Fault(line.number, column, rule) for column, rule in line.faults]
+        read.faults += line.faults
         if line.faults or line.holder is None:
             continue
         if line.withdrawn:
@@ -116,7 +123,7 @@ def _line(resource: Resource, records: Records, number: int, cells: Sequence[obj
     line = _Line(number)
     columns, merged = records.columns, records.sheet.merged.get(number, frozenset())
     if len(cells) > len(columns):
-        line.faults.append((None, "too-many-cells"))
+        line.wrong(None, "too-many-cells")
     whole = [*cells, *[None] * (len(columns) - len(cells))]
     for place, (column, cell) in enumerate(zip(columns, whole, strict=False)):
         try:
@@ -126,9 +133,9 @@ def _line(resource: Resource, records: Records, number: int, cells: Sequence[obj
                 line.holder = holder_number(resource, parse_number(cell), today)
             _read(resource, line, column, cell, records.sheet.day_zero)
         except FaultError as error:
-            line.faults.append((HOLDER if place == records.holder_at else column, error.rule))
+            line.wrong(HOLDER if place == records.holder_at else column, error.rule, error.words)
     if not line.faults and not line.values and not line.withdrawn:
-        line.faults.append((None, "no-values"))
+        line.wrong(None, "no-values")
     return line
 
 
@@ -147,7 +154,7 @@ def _covered(records: Records) -> list[_Line]:
     """Rows that are empty because a merged cell covers them."""
     filled = {number for number, _ in records.rows}
     return [
-        _Line(number, faults=[(None, "merged")])
+        _Line(number, faults=[Fault(number, None, "merged")])
         for number, columns in records.sheet.merged.items()
         if number > records.header_row and number not in filled and columns
     ]

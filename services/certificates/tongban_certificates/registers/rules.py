@@ -7,7 +7,7 @@ from tongban_certificates.document import Bilingual
 
 Rule = Literal[
     "holder", "no-values", "unknown-field", "not-text", "not-a-date", "not-yes-or-no", "not-a-number", "not-listed",
-    "too-long", "characters", "formula", "error", "precision", "merged", "too-many-cells", "duplicate",
+    "too-long", "characters", "not-of-kind", "formula", "error", "precision", "merged", "too-many-cells", "duplicate",
 ]  # fmt: skip
 
 RULES: Final[Mapping[Rule, Bilingual]] = {
@@ -34,6 +34,7 @@ RULES: Final[Mapping[Rule, Bilingual]] = {
     "not-listed": Bilingual("不在规定的取值之内", "it is none of the values that the field can have"),
     "too-long": Bilingual("超过 1000 个字", "it is longer than 1000 characters"),
     "characters": Bilingual("含有控制字符或看不见的字符", "it has control characters or invisible ones"),
+    "not-of-kind": Bilingual("不是信息项规定的一类内容", "it is not of the kind that the field holds"),
     "formula": Bilingual("是公式；请改为数值后再导入", "it is a formula: put the value in its place"),
     "error": Bilingual("是表格软件的错误提示，例如 #N/A", "it is an error of the spreadsheet, such as #N/A"),
     "precision": Bilingual(
@@ -56,9 +57,11 @@ RULES: Final[Mapping[Rule, Bilingual]] = {
 class FaultError(ValueError):
     """A value breaks a rule of the register."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, words: Bilingual | None = None) -> None:
+        """``words``: what exactly is wrong, where more is known than the rule says; never the value."""
         super().__init__(rule)
         self.rule: Rule = rule
+        self.words = words
 
 
 TableFault = Literal[
