@@ -118,6 +118,11 @@ def test_scientific_notation_in_csv_is_refused(column: str, typed: str) -> None:
     assert [one.rule for one in read(f"{HEADER}\n{','.join(cells)}\n").faults] == ["precision"]
 
 
+def test_a_number_that_a_spreadsheet_may_have_cut_before_it_wrote_csv_is_pointed_out() -> None:
+    found = read(f"{HEADER}\n{GOOD}\n{GOOD.replace(number(1), '990101188001015000')}\n")
+    assert found.notes == [Note("ends-in-zeros", "3")]
+
+
 def test_short_numbers_of_number_cells_are_text_and_whole_numbers() -> None:
     (found,) = read(book(row(1, 证号=100020, 住址=86.5, 人数=3.0))).rows
     assert [found.values[name] for name in ("permit_number", "address", "members")] == ["100020", "86.5", 3]

@@ -15,7 +15,9 @@ from tongban_certificates.registers.register import Row
 from tongban_certificates.registers.rules import RULES, FaultError, Rule
 from tongban_certificates.registers.table import Table
 
-NoteKind = Literal["sheet", "sheets-left-out", "above-header", "hidden-rows", "hidden-columns", "no-end"]
+NoteKind = Literal[
+    "sheet", "sheets-left-out", "above-header", "hidden-rows", "hidden-columns", "no-end", "ends-in-zeros"
+]
 
 NOTES: Final[Mapping[NoteKind, Bilingual]] = {
     "sheet": Bilingual("读取的工作表", "the sheet that was read"),
@@ -25,6 +27,10 @@ NOTES: Final[Mapping[NoteKind, Bilingual]] = {
     "hidden-columns": Bilingual("隐藏、但同样读取的列", "columns that are hidden, and were read too"),
     "no-end": Bilingual(
         "有效期读作“长期”（9999-12-31）的行数", "rows whose validity was read as without an end (9999-12-31)"
+    ),
+    "ends-in-zeros": Bilingual(
+        "号码以 000 结尾的行：表格软件截短长数字后就是这样，请与原件核对",
+        "rows whose number ends in 000, as spreadsheets leave it when they cut a long one: compare them with the originals",
     ),
 }
 """What is worth knowing about a table although nothing is wrong."""
@@ -166,6 +172,7 @@ def _notes(table: Table, records: Records, lines: Sequence[_Line]) -> list[Note]
     hidden = [line.number for line in lines if line.number in sheet.hidden_rows]
     columns = [letters(place) for place in sorted(sheet.hidden_columns) if place <= len(records.columns)]
     endless = sum(NO_END in (line.last_day, line.values.get(VALID_UNTIL)) for line in lines if not line.faults)
+    zeros = sorted(line.number for line in lines if not line.faults and (line.holder or "").endswith("000"))
     found: list[tuple[NoteKind, str]] = [
         ("sheet", sheet.name if others or sheet.hidden else ""),
         ("sheets-left-out", "、".join(others)),
@@ -173,6 +180,7 @@ def _notes(table: Table, records: Records, lines: Sequence[_Line]) -> list[Note]
         ("hidden-rows", _named(sorted(hidden))),
         ("hidden-columns", "、".join(columns)),
         ("no-end", str(endless or "")),
+        ("ends-in-zeros", _named(zeros)),
     ]
     return [Note(kind, about) for kind, about in found if about]
 
