@@ -24,6 +24,7 @@ from tongban_schemas.events.evidence import (
     EvidenceSubstituted,
     EvidenceUploaded,
     Grade,
+    UploadReason,
 )
 
 from tongban_catalog.item import Item
@@ -66,8 +67,8 @@ class Proof:
     """One proof of a case. Event ids are texts; ``request`` is None for a substitution.
 
     ``values`` and ``sealed`` hold what the source gave last, corrections laid over it. ``because`` is the event after which
-    an upload is allowed. ``fact`` is the event that a decision rests on when it uses the proof. ``overdue``: whoever has to
-    answer now is late.
+    an upload is allowed, ``uploaded_for`` why the file that stands was brought. ``fact`` is the event that a decision rests
+    on when it uses the proof. ``overdue``: whoever has to answer now is late.
     """
 
     material: str
@@ -96,6 +97,7 @@ class Proof:
     rule: int | None = None
     rests_on: tuple[str, ...] = ()
     uploaded: str | None = None
+    uploaded_for: UploadReason | None = None
 
     @property
     def pending(self) -> bool:
@@ -135,6 +137,7 @@ def proofs(facts: Iterable[Fact]) -> dict[str, Proof]:
             if fact.data.TYPE == EvidenceDisputeAnswered.TYPE
             and is_answer_to(fact, requests.get(str(fact.data.request)))
         ),
+        withdrawn=_withdrawn(ordered, requests),
     )
     newest: dict[str, Proof] = {}
     for fact in sorted(requests.values(), key=lambda one: (one.data.attempt, one.time, str(one.id))):
@@ -177,10 +180,13 @@ def undecided(known: Mapping[str, Proof], item: Item) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Closed:
-    """Event ids: the failures on record, after which an upload counts, and the disputes that were answered."""
+    """Event ids: the failures on record, after which an upload counts, the disputes that were answered, and what was given
+    and taken back again.
+    """
 
     failures: frozenset[str]
     disputes: frozenset[str]
+    withdrawn: frozenset[str]
 
 
 def _is_evidence(fact: Fact) -> bool:
@@ -222,6 +228,15 @@ def _is_failure(fact: Fact) -> bool:
     )
 
 
+def _withdrawn(ordered: Iterable[Fact], requests: Mapping[str, Fact]) -> frozenset[str]:
+    """The records whose source took them back, as the last that it said about them."""
+    last: dict[str, bool] = {}
+    for fact in ordered:
+        if fact.data.TYPE == EvidenceCorrected.TYPE and is_answer_to(fact, requests.get(str(fact.data.request))):
+            last[str(fact.data.provided)] = fact.data.withdrawn
+    return frozenset(name for name, gone in last.items() if gone)
+
+
 def _told(proof: Proof | None, fact: Fact, requests: Mapping[str, Fact], closed: _Closed) -> Proof | None:
     """The proof after one more fact, in order of rank and time; None when the fact changes nothing."""
     data, name = fact.data, str(fact.id)
@@ -229,12 +244,10 @@ def _told(proof: Proof | None, fact: Fact, requests: Mapping[str, Fact], closed:
     if kind == EvidenceSubstituted.TYPE:
         rests_on = tuple(sorted(str(one) for one in data.rests_on))
         return Proof(data.material, "substituted", fact.time, fact=name, rule=data.rule, rests_on=rests_on)
+    if kind == EvidenceUploaded.TYPE:
+        return _uploaded(proof, fact, closed)
     if proof is None or proof.state == "substituted":
         return None
-    if kind == EvidenceUploaded.TYPE:
-        if proof.state == "provided" or str(data.because) not in closed.failures:
-            return None
-        return replace(proof, state="uploaded", at=fact.time, grade=data.grade, fact=name, uploaded=name)
     if kind == EvidenceChecked.TYPE:
         return replace(proof, grade="B", fact=name) if str(data.uploaded) == proof.uploaded else None
     if kind == EvidenceObjected.TYPE:
@@ -247,6 +260,36 @@ def _told(proof: Proof | None, fact: Fact, requests: Mapping[str, Fact], closed:
     if request is None or str(request.id) != proof.request or not is_answer_to(fact, request):
         return None
     return _answered(proof, fact, name, frozenset(request.data.fields))
+
+
+def _uploaded(proof: Proof | None, fact: Fact, closed: _Closed) -> Proof | None:
+    """The proof after a file was brought; None when the file does not count.
+
+    What its source gave stands; and one that its source is asked for after all is awaited, if nobody demanded the file.
+    """
+    data, name = fact.data, str(fact.id)
+    if data.reason == "fetch-failed" and (proof is None or str(data.because) not in closed.failures):
+        return None
+    if proof is None:
+        proof = Proof(data.material, "uploaded", fact.time)
+    if proof.state == "provided" and (data.reason == "fetch-failed" or proof.provided not in closed.withdrawn):
+        return None
+    if proof.pending and data.reason in _FROM_THE_START:
+        return None
+    return replace(
+        proof,
+        state="uploaded",
+        at=fact.time,
+        grade=data.grade,
+        fact=name,
+        provided=None,
+        values={},
+        sealed={},
+        recorded_at=None,
+        valid_until=None,
+        uploaded=name,
+        uploaded_for=data.reason,
+    )
 
 
 def _answered(proof: Proof, fact: Fact, name: str, asked: frozenset[str]) -> Proof | None:
@@ -322,6 +365,7 @@ def _order(fact: Fact) -> tuple[int, int, datetime, datetime, str]:
 
 _INTAKE = "/intake"
 _OF_INTAKE = frozenset({EvidenceRequested.TYPE, EvidenceDisputed.TYPE, EvidenceSubstituted.TYPE, EvidenceUploaded.TYPE})
+_FROM_THE_START = frozenset({"no-source", "consent-refused"})
 _STAGES: Mapping[str, int] = {"answer": 0, "negotiation": 1, "mediation": 2}
 _STAGED = frozenset({EvidenceObjected.TYPE, EvidenceOverdue.TYPE, EvidenceRefused.TYPE})
 _TURN: Mapping[str, int] = {

@@ -143,12 +143,11 @@ async def pushed(
 
 
 async def draft(life: World, who: Family, of: Item, answers: Mapping[str, Any], materials: Iterable[str] = ()) -> UUID:
-    """A draft whose proofs are being fetched. ``materials``: what is handed in."""
-    handed_in = dict.fromkeys(materials, "0" * 64)
-    body = {"item": of.code, "region": "990101", "answers": dict(answers), "materials": handed_in}
+    """A draft whose proofs are being fetched. ``materials``: what is brought."""
+    body = {"item": of.code, "region": "990101", "answers": dict(answers)}
     made = await life.ask("intake", "POST", "/v1/drafts", who.parent, body)
     await life.ask("intake", "POST", f"/v1/proofs/{made['draft']}", who.parent)
-    await life.settle()
+    await life.bring(who.parent, UUID(made["draft"]), materials)
     return UUID(made["draft"])
 
 

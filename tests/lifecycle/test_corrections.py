@@ -22,6 +22,7 @@ from tests.lifecycle.world import World
 _INSURANCE = "social-insurance-99"
 _WRONG = {"fields": ["holder_name"], "text": "姓名登记有误"}
 _ABOVE = "people-government-99"
+_BROUGHT = ("bills", "cost-list", "diagnosis")
 _REFUSAL = {"ground": "under-investigation", "basis": "示例条例 第九条", "reason": "正在核查。"}
 
 
@@ -141,7 +142,7 @@ async def test_what_is_shared_on_a_condition_goes_through_people_up_to_the_autho
     }
     await families.imported(life, "medical-records-99", who, record)
     answers = item.form.example() | {"patient_id": who.number}
-    case = await families.draft(life, who, item, answers, ("bills", "cost-list", "diagnosis"))
+    case = await families.draft(life, who, item, answers, _BROUGHT)
     await families.submitted(life, who, case)
     (request,) = [event.id for event in await families.events(life, case, EvidenceRequested)]
     path, health = f"/v1/sharing/requests/{request}", life.officer("health")
@@ -176,4 +177,8 @@ async def test_what_is_shared_on_a_condition_goes_through_people_up_to_the_autho
     assert _stages(await families.events(life, case, EvidenceRefused)) == ["answer", "negotiation"]
     seen = (await families.shown(life, who, case))["records"]
     assert {one["field"]: one["value"] for one in seen["values"]} == record
+    unchecked = await life.act(case, "BX", "grant", agency, refused=409)
+    assert unchecked["materials"] == list(_BROUGHT)
+    for name in _BROUGHT:
+        await life.act(case, "BX", f"evidence/{name}/check", agency)
     await life.act(case, "BX", "grant", agency)

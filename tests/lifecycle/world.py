@@ -5,6 +5,7 @@ handler by hand, in the same order, for tests that make thousands of cases; the 
 """
 
 import asyncio
+import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +18,7 @@ from uuid import UUID, uuid4
 import httpx
 from aiokafka import TopicPartition
 from joserfc.jwk import OKPKey
+from PIL import Image
 from tongban_catalog.calendar import packaged
 from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog, load_catalog
@@ -42,6 +44,13 @@ EVERY = ("intake", *APPROVALS, *CERTIFICATES, "notify")
 _PATIENCE = 60.0
 
 Make = Callable[[str], Awaitable[str]]
+
+
+def picture() -> bytes:
+    """A small picture that an applicant may bring."""
+    drawn = io.BytesIO()
+    Image.new("RGB", (120, 120), "white").save(drawn, "PNG")
+    return drawn.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,23 @@ class World:
         assert answer.status_code == 202, answer.text
         await self.settle()
         return UUID(answer.json()["application"])
+
+    async def apply_with(self, who: Person, item: Item, materials: Iterable[str]) -> UUID:
+        """Applies by a draft to which materials were brought."""
+        body = {"item": item.code, "region": "990101", "answers": item.form.example()}
+        case = UUID((await self.ask("intake", "POST", "/v1/drafts", who, body))["draft"])
+        await self.bring(who, case, materials)
+        await self.ask("intake", "POST", f"/v1/drafts/{case}/submission?again=true", who)
+        await self.settle()
+        return case
+
+    async def bring(self, who: Person, case: UUID, materials: Iterable[str]) -> None:
+        """Brings a picture of each material."""
+        for name in materials:
+            path = f"/v1/proofs/{case}/{name}/file"
+            answer = await self.send("intake", "PUT", path, who, content=picture())
+            assert answer.status_code == 202, answer.text
+        await self.settle()
 
     async def act(
         self, application: UUID, step: str, verb: str, who: Person, body: object = None, *, refused: int = 0

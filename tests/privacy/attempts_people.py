@@ -126,7 +126,7 @@ AT_DESKS: Final = (
             "POST",
             "/v1/tasks/{issued}/LAND/annulment",
             _officer("housing", "head"),
-            {"reason_code": "other", "reason": "x", "reopen": False},
+            {"reason_code": "facts-unclear", "reason": "x", "reopen": False},
         ),
         "not-your-case",
         "issued",

@@ -187,7 +187,6 @@ async def _submit(life: Stage, who: Family) -> None:
         "item": life.catalog.item(ENROLMENT).code,
         "region": "990101",
         "answers": OWN | CANARY | {"employer_name": "示例制造有限公司"},
-        "materials": {},
     }
     kept = await life.call("intake", "PUT", f"/v1/drafts/{case}", who.parent, body, If_Match="*")
     assert kept.status_code == 200, kept.text

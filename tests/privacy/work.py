@@ -1,7 +1,6 @@
 """People at work in a canary run: each case is a canary's, and takes one of the ways that cases take."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ _VARIED: Final = 27
 """So many cases take all ways in turn; those after them take the ways that end in a decision."""
 _LOOK_SECONDS: Final = 0.15
 _STEPS: Final = ("JZ", "FW", "JY", "JH")
+_BROUGHT: Final = ("bills", "cost-list", "diagnosis")
 
 
 @dataclass(slots=True)
@@ -221,7 +221,7 @@ async def _quick_refused(town: Town, canary: Canary, item: Item) -> Case:
     case = await _applied(town, canary, item, "quick-refused", {"listed_reason": "false_information"})
     officer = town.officer("approvals-construction")
     await _task(town, officer, case.id, "XF")
-    body = {"reason_code": "not-in-plan", "reason": canary.words("不符合移出条件")}
+    body = {"reason_code": "conditions-not-met", "reason": canary.words("不符合移出条件")}
     await officer.act(case.id, "XF", "refuse", body)
     return case
 
@@ -272,8 +272,9 @@ async def _medical_uploaded(town: Town, canary: Canary, item: Item) -> Case:
     who, officer = town.applicant(canary), town.officer("approvals-construction")
     contact = {"contact_name": canary.name, "contact_email": canary.email, "contact_phone": canary.phone}
     answers = {**item.form.example(), **_patient(canary), **contact}
-    given = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("bills", "cost-list", "diagnosis")}
-    draft = await _draft(town, who, item, answers, given)
+    draft = await _draft(town, who, item, answers)
+    for name in _BROUGHT:
+        await _bring(town, who, canary, draft, name)
     request = await until(
         lambda: town.get(officer, "certificates", "/v1/sharing/requests"),
         lambda found: any(one["application"] == str(draft) for one in found["requests"]),
@@ -284,19 +285,14 @@ async def _medical_uploaded(town: Town, canary: Canary, item: Item) -> Case:
     refusal = {"ground": "under-investigation", "basis": "示范办法第八条", "reason": canary.words("病历正在核查")}
     expect(await town.post(officer, "certificates", f"/v1/sharing/requests/{name}/refusal", refusal), 200)
     await _proofs(town, who, draft, lambda found: found["records"] == "refused")
-    await _insist(
-        lambda: town.http.put(
-            f"{town.stack.url('intake')}/v1/proofs/{draft}/records/file",
-            content=paper(canary),
-            headers={**who.headers, "Content-Disposition": f'attachment; filename="{canary.latin("paper")}.pdf"'},
-        ),
-        202,
-    )
+    await _bring(town, who, canary, draft, "records")
     case = await _submitted(town, who, Case(canary, "medical-uploaded", item, draft))
     await _task(town, officer, draft, "BX")
     path = f"/v1/tasks/{draft}/BX"
-    await _insist(lambda: town.post(officer, officer.service, f"{path}/evidence/records/check", {}), 200)
-    expect(await town.get(officer, "intake", f"/v1/proofs/{draft}/records/file"), 200)
+    for material in (*_BROUGHT, "records"):
+        check = f"{path}/evidence/{material}/check"
+        await _insist(lambda check=check: town.post(officer, officer.service, check, {}), 200)  # type: ignore[misc]
+        expect(await town.get(officer, "intake", f"/v1/proofs/{draft}/{material}/file"), 200)
     await _insist(lambda: town.post(officer, officer.service, f"{path}/grant", {}), 200)
     await _issued(town, case)
     return case
@@ -309,10 +305,10 @@ async def _enrolled(town: Town, canary: Canary, item: Item) -> Case:
     await _received(town, officer, case)
     for step in (*_STEPS, "RX"):
         await _task(town, officer, case.id, step)
-        await _insist(
-            lambda step=step: town.post(officer, officer.service, f"/v1/tasks/{case.id}/{step}/grant", {}),  # type: ignore[misc]
-            200,
-        )
+        form = item.step(step).grant
+        said = {"fields": {} if form is None else form.example()}
+        path = f"/v1/tasks/{case.id}/{step}/grant"
+        await _insist(lambda path=path, said=said: town.post(officer, officer.service, path, said), 200)  # type: ignore[misc]
     await _issued(town, case)
     ledger = expect(await town.get(who, "intake", f"/v1/ledger/{case.id}"), 200).json()
     line = next(one for one in ledger["lines"] if one["department"] == "public-security")
@@ -378,13 +374,24 @@ async def _enrolment_draft(town: Town, canary: Canary, item: Item) -> UUID:
         "contact_email": canary.email,
     }
     who = town.applicant(canary)
-    draft = await _draft(town, who, item, asked, {})
+    draft = await _draft(town, who, item, asked)
     await _proofs(town, who, draft, lambda found: list(found.values()).count("provided") == 5)
     return draft
 
 
-async def _draft(town: Town, who: Applicant, item: Item, answers: JsonObject, given: Mapping[str, str]) -> UUID:
-    body = {"item": item.code, "region": REGION, "answers": answers, "materials": given}
+async def _bring(town: Town, who: Applicant, canary: Canary, draft: UUID, material: str) -> None:
+    await _insist(
+        lambda: town.http.put(
+            f"{town.stack.url('intake')}/v1/proofs/{draft}/{material}/file",
+            content=paper(canary),
+            headers={**who.headers, "Content-Disposition": f'attachment; filename="{canary.latin("paper")}.pdf"'},
+        ),
+        202,
+    )
+
+
+async def _draft(town: Town, who: Applicant, item: Item, answers: JsonObject) -> UUID:
+    body = {"item": item.code, "region": REGION, "answers": answers}
     draft = UUID(expect(await town.post(who, "intake", "/v1/drafts", body), 201).json()["draft"])
     expect(await town.post(who, "intake", f"/v1/proofs/{draft}"), 202)
     return draft

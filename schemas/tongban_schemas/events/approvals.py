@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tongban_schemas.envelope import EventData
 from tongban_schemas.events.applications import NoticeRule
-from tongban_schemas.types import Act, DepartmentId, Limit, MaterialId, Round, Sealed, StepId, Utc
+from tongban_schemas.types import Act, DepartmentId, JsonObject, Limit, MaterialId, Round, Sealed, StepId, Utc
 
 TOPIC = "tongban.approvals.v1"
 
@@ -17,6 +17,11 @@ DecidedBy = Literal["rule", "officer"]
 def refusal_field(step: str) -> str:
     """The field under which the reason of a step's refusal is sealed."""
     return f"approval.refused/{step}"
+
+
+def grant_field(step: str, name: str) -> str:
+    """The field under which what a grant says is sealed, where that is personal."""
+    return f"approval.granted/{step}/{name}"
 
 
 def correction_field(step: str) -> str:
@@ -80,7 +85,7 @@ class ApprovalCorrectionRequested(EventData):
 
     step: StepId
     department: DepartmentId
-    fields: list[str] = Field(min_length=1, description="The answers to correct.")
+    fields: list[str] = Field(description="The answers to correct; none where materials alone are missing.")
     message: Sealed = Field(description="What is wrong and how to put it right.")
     materials: list[MaterialId] = Field(default_factory=list)
     round: Round = 1
@@ -128,6 +133,10 @@ class ApprovalGranted(EventData):
     deemed: bool = Field(default=False, description="Granted by silence: the time passed without a decision.")
     conditional: bool = Field(default=False, description="Granted while promised materials are still to come.")
     concurring: list[UUID] = Field(default_factory=list, description="Officers who said yes before.")
+    fields: JsonObject = Field(
+        default_factory=dict, description="What the decision says beyond yes, by the fields that its item declares."
+    )
+    sealed: dict[str, Sealed] = Field(default_factory=dict, description="What it says that is personal, by field.")
     rests_on: RestsOn = None
     act: Act | None = None
 

@@ -34,6 +34,10 @@ RefusalGround = Literal[
 ]
 FailureReason = Literal["source-unreachable", "source-error", "expired", "no-holder"]
 Cause = Literal["dispute", "source"]
+UploadReason = Literal["fetch-failed", "no-source", "consent-refused", "notice", "promise"]
+"""Why an applicant brings a file. ``fetch-failed``: its source could not give it; ``no-source``: no register has it;
+``consent-refused``: the applicant did not agree to have it fetched; ``notice``: a notice or correction request asked for it;
+``promise``: it was promised at acceptance."""
 
 
 def lookup_field(name: str) -> str:
@@ -208,13 +212,17 @@ class EvidenceSubstituted(EventData):
 
 
 class EvidenceUploaded(EventData):
-    """The applicant brought a proof, because fetching it failed. The file lies sealed in the store of files."""
+    """The applicant brought a material as a file, which lies sealed in the store of files."""
 
     TYPE: ClassVar[str] = "cn.tongban.evidence.uploaded.v1"
     TOPIC: ClassVar[str] = TOPIC
 
     material: MaterialId
-    because: UUID = Field(description="Event id of the failure, the refusal or the empty answer.")
+    because: UUID = Field(
+        description="Event id of what asked for it: the failed fetch, the notice, the acceptance on a promise; the "
+        "application's own id where its item asks for it from the start."
+    )
+    reason: UploadReason = "fetch-failed"
     sha256: Sha256 = Field(description="Of the file as it was converted.")
     media_type: Literal["application/pdf", "image/jpeg", "image/png"]
     size: int = Field(ge=1, description="Bytes, as it was converted.")

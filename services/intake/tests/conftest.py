@@ -116,6 +116,7 @@ async def serving(dsn: str, clock: Clock, events: Sequence[Event]) -> AsyncItera
         vault_dir=Path(tempfile.mkdtemp(prefix="tongban-vault-")),
         token_issuer=ISSUER,
         token_jwks="file:///unused",
+        files=Path(tempfile.mkdtemp(prefix="tongban-files-")).as_uri(),
     )
     pool = await create_pool(settings.database.get_secret_value(), 8)
     runtime = Runtime(

@@ -1,6 +1,6 @@
 """A receiving counter on a real database under a clock that tests move: one item that an officer accepts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,11 @@ from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog
 from tongban_catalog.publish import catalog_events
 from tongban_intake import domain
+from tongban_intake.api import uploads
+from tongban_intake.uploads.check import Checked
+from tongban_intake.uploads.desk import digest
 from tongban_runtime.alarms import AlarmWorker
+from tongban_runtime.auth import Caller
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, event_id
@@ -21,10 +25,20 @@ from tongban_schemas.events.catalog import ItemPublished
 from .conftest import PERSONAL, Service
 
 BODY = "administrative-approval"
-MATERIALS = {"business-licence": "a" * 64, "design-scheme": "b" * 64}
+MATERIALS = ("business-licence", "design-scheme")
 """What the item requires; the first may come later, within ten working days."""
 DEADLINE = datetime(2026, 3, 9, 16, 0, tzinfo=UTC)
 """The end of the fifth working day after the clock's first day: 24:00 of Monday 9 March in China."""
+
+
+def file_of(material: str, version: int = 1) -> Checked:
+    """A file for a material, as it is after the conversion."""
+    return Checked(f"{material}, {version}".encode(), "image/png", 1)
+
+
+def digests(*materials: str) -> dict[str, str]:
+    """SHA-256 of the files, by material."""
+    return {name: digest(file_of(name)).hex() for name in materials}
 
 
 def received_item(catalog: Catalog, code_end: str = "901", **changes: Any) -> Item:
@@ -59,20 +73,31 @@ class Counter:
     officer: UUID
     _alarms: AlarmWorker | None = None
 
-    async def apply(self, materials: dict[str, str] | None = None, **changes: Any) -> str:
+    async def apply(self, materials: Iterable[str] = (), **changes: Any) -> str:
         """Applies and lets intake hear of it; the application's id."""
         case = await self.apply_unheard(materials, **changes)
         await self.hear(case)
         return case
 
-    async def apply_unheard(self, materials: dict[str, str] | None = None, **changes: Any) -> str:
+    async def apply_unheard(self, materials: Iterable[str] = (), **changes: Any) -> str:
+        """Applies by a draft to which the materials were brought."""
         answers = self.item.form.example() | PERSONAL
-        body = {"item": self.item.code, "region": "990000", "answers": answers, "materials": materials or {}} | changes
+        body = {"item": self.item.code, "region": "990000", "answers": answers} | changes
         async with self.service.client(self.person) as client:
-            answer = await client.post("/v1/applications", json=body, headers={"Idempotency-Key": str(uuid4())})
+            made = await client.post("/v1/drafts", json=body)
+            assert made.status_code == 201, made.text
+            case: str = made.json()["draft"]
+            await self.bring(case, *materials)
+            answer = await client.post(f"/v1/drafts/{case}/submission?again=true")
         assert answer.status_code == 202, answer.text
-        application: str = answer.json()["application"]
-        return application
+        return case
+
+    async def bring(self, case: str, *materials: str, version: int = 1) -> None:
+        """The applicant brings a file of each material. Raises `Problem`."""
+        caller = Caller(self.person, "citizen", frozenset())
+        for name in materials:
+            file = file_of(name, version)
+            await uploads.bring(self.service.intake, caller, UUID(case), name, file, promise=False)
 
     async def hear(self, case: str) -> None:
         await self.service.hear(*(one for one in await self.service.outbox(case) if isinstance(one.data, domain.HEARD)))

@@ -184,7 +184,7 @@ async def test_without_consent_everything_is_asked_and_nothing_fetched(desk: Des
     assert await desk.service.outbox(draft) == []
     found = await page(desk, f"/drafts/{draft}/questions")
     assert 'name="answer.child_name"' in found
-    assert "您还没有同意" in await page(desk, f"/drafts/{draft}")
+    assert "您没有同意由系统获取" in await page(desk, f"/drafts/{draft}")
     assert f'href="/drafts/{draft}"' in await page(desk, "/applications")
     assert (await post(desk, f"/drafts/{draft}/discard")).status_code == 303
     assert f'href="/drafts/{draft}"' not in await page(desk, "/applications")

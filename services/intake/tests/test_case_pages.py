@@ -19,6 +19,7 @@ from tongban_schemas.events.applications import (
 )
 from tongban_schemas.events.catalog import DepartmentRegistered
 
+from .bad_uploads import picture
 from .counter import BODY, MATERIALS, Counter
 from .test_receiving import NOTICE
 
@@ -105,7 +106,7 @@ async def test_an_act_is_a_page_of_its_own_with_its_signature_verified(keyed: Co
 
 
 async def test_the_text_that_a_signature_vouches_for_is_shown_to_the_applicant_alone(keyed: Counter) -> None:
-    case = await keyed.apply({"design-scheme": "b" * 64})
+    case = await keyed.apply(["design-scheme"])
     assert (await keyed.at_desk(case, "notice", NOTICE)).status_code == 200
     noticed = (await keyed.one(case, ApplicationCorrectionNoticed)).data
     assert isinstance(noticed, ApplicationCorrectionNoticed)
@@ -139,7 +140,7 @@ async def send(counter: Counter, path: str, data: dict[str, Any], files: dict[st
 
 
 async def test_a_notice_is_answered_on_the_page_with_files(counter: Counter) -> None:
-    case = await counter.apply({"design-scheme": "b" * 64})
+    case = await counter.apply(["design-scheme"])
     assert (await counter.at_desk(case, "notice", NOTICE)).status_code == 200
     page = await page_of(counter, case)
     assert str(NOTICE["message"]) in page
@@ -152,7 +153,7 @@ async def test_a_notice_is_answered_on_the_page_with_files(counter: Counter) -> 
     assert missing.status_code == 422
     assert 'id="problem-business-licence"' in missing.text
     assert 'value="更名后的基地"' in missing.text
-    sent = await send(counter, path, form, {"material.business-licence": ("执照.pdf", b"licence")})
+    sent = await send(counter, path, form, {"material.business-licence": ("执照.png", picture())})
     assert sent.status_code == 303, sent.text
     corrected = (await counter.one(case, ApplicationCorrected)).data
     assert isinstance(corrected, ApplicationCorrected)
@@ -161,7 +162,7 @@ async def test_a_notice_is_answered_on_the_page_with_files(counter: Counter) -> 
 
 
 async def test_promised_materials_are_brought_on_the_page(counter: Counter) -> None:
-    case = await counter.apply({"design-scheme": "b" * 64})
+    case = await counter.apply(["design-scheme"])
     assert (await counter.at_desk(case, "accept", {"promised": ["business-licence"]})).status_code == 200
     await counter.one(case, ApplicationAccepted)
     page = await page_of(counter, case)
@@ -174,7 +175,7 @@ async def test_promised_materials_are_brought_on_the_page(counter: Counter) -> N
     for found in (page, wrong.text):
         assert "http-equiv" not in found
         assert 'href=""' not in found
-    sent = await send(counter, path, {}, {"material.business-licence": ("执照.pdf", b"licence")})
+    sent = await send(counter, path, {}, {"material.business-licence": ("执照.png", picture())})
     assert sent.status_code == 303, sent.text
     await counter.one(case, ApplicationSupplemented)
     assert "补交承诺的材料" not in await page_of(counter, case)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from tongban_runtime.problems import Problem
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
     APPEAL_FIELD,
@@ -17,8 +18,9 @@ from tongban_schemas.events.applications import (
     ApplicationWithdrawn,
 )
 from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalOpened, ApprovalRefused
+from tongban_schemas.events.evidence import EvidenceUploaded
 
-from .counter import Counter, kind_of
+from .counter import MATERIALS, Counter, digests, kind_of
 
 LAND = "natural-resources"
 PROMISE_ENDS = datetime(2026, 3, 16, 16, 0, tzinfo=UTC)
@@ -55,14 +57,14 @@ def taken_back(refusal: Event, reopen: bool = True) -> ApprovalAnnulled:
 
 async def on_promise(counter: Counter) -> str:
     """A case accepted on the promise of the business licence."""
-    case = await counter.apply({"design-scheme": "b" * 64})
+    case = await counter.apply(["design-scheme"])
     answer = await counter.at_desk(case, "accept", {"promised": ["business-licence"]})
     assert answer.status_code == 200, answer.text
     return case
 
 
 async def refused(counter: Counter) -> tuple[str, Event]:
-    case = await counter.apply({"design-scheme": "b" * 64, "business-licence": "a" * 64})
+    case = await counter.apply(MATERIALS)
     assert (await counter.at_desk(case, "accept")).status_code == 200
     refusal = told(counter, case, REFUSED)
     await counter.service.hear(refusal)
@@ -78,13 +80,16 @@ async def test_what_was_promised_is_brought(counter: Counter) -> None:
     accepted = await counter.one(case, ApplicationAccepted)
     assert accepted.data.promised == ["business-licence"]  # type: ignore[attr-defined]
     states = {one["material"]: one["state"] for one in (await counter.at_desk(case, "")).json()["materials"]}
-    assert states == {"business-licence": "promised", "design-scheme": "given"}
-    body = {"materials": {"business-licence": "e" * 64}}
-    answers = await asyncio.gather(*(counter.by_applicant(case, "materials", body) for _ in range(3)))
-    assert {answer.status_code for answer in answers} == {202}
-    assert (await counter.one(case, ApplicationSupplemented)).data.materials == body["materials"]  # type: ignore[attr-defined]
-    other = await counter.by_applicant(case, "materials", {"materials": {"business-licence": "f" * 64}})
-    assert [error["field"] for error in other.json()["errors"]] == ["materials.business-licence"]
+    assert states == {"business-licence": "promised", "design-scheme": "uploaded"}
+    await asyncio.gather(*(counter.bring(case, "business-licence") for _ in range(3)))
+    upload = (await counter.said(case, EvidenceUploaded))[-1].data
+    assert isinstance(upload, EvidenceUploaded)
+    assert (upload.material, upload.reason, upload.because) == ("business-licence", "promise", accepted.id)
+    brought = await counter.one(case, ApplicationSupplemented)
+    assert brought.data.materials == digests("business-licence")  # type: ignore[attr-defined]
+    await counter.bring(case, "business-licence", version=2)
+    assert len(await counter.said(case, ApplicationSupplemented)) == 1
+    assert len(await counter.said(case, EvidenceUploaded)) == 3
     await counter.until(PROMISE_ENDS + timedelta(days=9))
     assert await counter.said(case, ApplicationPromiseOverdue) == []
 
@@ -96,8 +101,7 @@ async def test_a_promise_that_is_not_kept_is_told_once(counter: Counter) -> None
     await counter.until(PROMISE_ENDS + timedelta(days=2))
     event = await counter.one(case, ApplicationPromiseOverdue)
     assert (event.time, event.data.materials) == (PROMISE_ENDS, ["business-licence"])  # type: ignore[attr-defined]
-    late = await counter.by_applicant(case, "materials", {"materials": {"business-licence": "e" * 64}})
-    assert late.status_code == 202
+    await counter.bring(case, "business-licence")
     await counter.pass_days(30)
     assert len(await counter.said(case, ApplicationPromiseOverdue)) == 1
 
@@ -105,20 +109,17 @@ async def test_a_promise_that_is_not_kept_is_told_once(counter: Counter) -> None
 async def test_lateness_is_said_before_what_comes_late(counter: Counter) -> None:
     case = await on_promise(counter)
     counter.clock.advance(PROMISE_ENDS - counter.clock.now() + timedelta(hours=1))
-    await counter.by_applicant(case, "materials", {"materials": {"business-licence": "e" * 64}})
+    await counter.bring(case, "business-licence")
     said = [type(event.data) for event in await counter.service.outbox(case)]
-    assert said[-2:] == [ApplicationPromiseOverdue, ApplicationSupplemented]
+    assert said[-3:] == [ApplicationPromiseOverdue, EvidenceUploaded, ApplicationSupplemented]
 
 
-async def test_nothing_is_brought_that_was_not_promised(counter: Counter) -> None:
-    case = await on_promise(counter)
-    wrong = await counter.by_applicant(case, "materials", {"materials": {"design-scheme": "e" * 64}})
-    assert [error["field"] for error in wrong.json()["errors"]] == ["materials.design-scheme"]
-    plain, _ = await refused(counter)
-    nothing = await counter.by_applicant(plain, "materials", {"materials": {"business-licence": "e" * 64}})
-    assert kind_of(nothing) == (409, "nothing-promised")
-    malformed = await counter.by_applicant(case, "materials", {"materials": {"business-licence": "x"}})
-    assert [error["field"] for error in malformed.json()["errors"]] == ["materials"]
+async def test_nothing_is_brought_that_nobody_asked_for(counter: Counter) -> None:
+    promised, plain = await on_promise(counter), await counter.apply()
+    for case, material in ((promised, "no-such"), (plain, "business-licence")):
+        with pytest.raises(Problem) as refused:
+            await counter.bring(case, material)
+        assert refused.value.kind in ("no-such-material", "not-asked-for")
 
 
 async def test_a_refusal_may_be_appealed_against_once(counter: Counter) -> None:
@@ -173,6 +174,7 @@ async def test_a_refused_case_runs_again_when_the_refusal_is_annulled(counter: C
 async def test_strangers_bring_and_appeal_nothing(counter: Counter) -> None:
     case, refusal = await refused(counter)
     async with counter.service.client(uuid4()) as stranger:
-        for what, body in (("appeals", grounds(refusal.id)), ("materials", {"materials": {"design-scheme": "e" * 64}})):
-            answer = await stranger.post(f"/v1/applications/{case}/{what}", json=body)
-            assert kind_of(answer) == (404, "no-such-application")
+        answer = await stranger.post(f"/v1/applications/{case}/appeals", json=grounds(refusal.id))
+        assert kind_of(answer) == (404, "no-such-application")
+        brought = await stranger.put(f"/v1/proofs/{case}/design-scheme/file", content=b"x")
+        assert kind_of(brought) == (404, "no-such-case")

@@ -20,7 +20,7 @@ from tongban_runtime.keys import KeysRefusedError
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.events.access import AccessErased
 
-from .counter import MATERIALS, Counter
+from .counter import Counter
 
 COUNTS = {
     "draft": "SELECT count(*) FROM draft WHERE id = $1",
@@ -60,7 +60,7 @@ class Night:
     async def draft(self) -> UUID:
         body = {"item": self.counter.item.code, "region": "990000", "answers": self.counter.item.form.example()}
         async with self.counter.service.client(self.counter.person) as client:
-            return UUID((await client.post("/v1/drafts", json=body | {"materials": MATERIALS})).json()["draft"])
+            return UUID((await client.post("/v1/drafts", json=body)).json()["draft"])
 
     async def upload(self, case: UUID) -> Path:
         place = await self.uploads.files.put(b"sealed")

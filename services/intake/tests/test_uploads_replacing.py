@@ -7,8 +7,7 @@ from uuid import UUID
 
 import httpx
 from tongban_catalog.proofs import proofs
-from tongban_intake.evidence.replacing import MOST
-from tongban_intake.uploads.desk import recall
+from tongban_intake.evidence.bringing import MOST
 from tongban_intake.uploads.store import Files
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.approvals import ApprovalGranted
@@ -57,7 +56,7 @@ async def test_another_file_takes_the_place_of_a_wrong_one(desk: Desk) -> None:
     found = await shown(desk)
     assert hashlib.sha256(found.content).hexdigest() == second.data.sha256
     assert found.headers["etag"] == f'"{second.id}"'
-    proof = proofs(await recall(desk.service.runtime.pool, UUID(desk.case)))[SEEN]
+    proof = proofs(await desk.known())[SEEN]
     assert (proof.state, proof.grade, proof.uploaded) == ("uploaded", "C", str(second.id))
     assert (await desk.put(document())).json() == answer.json()
     assert len(await said(desk)) == 2

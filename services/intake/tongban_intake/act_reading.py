@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from tongban_catalog.department import Department
-from tongban_catalog.form import Text
+from tongban_catalog.form import NOTHING, Form, Text
 from tongban_catalog.item import Item
 from tongban_runtime.acts import ActInvalidError, digest, verify
 from tongban_schemas.events.applications import NON_ACCEPTANCE_FIELD, NOTICE_FIELD
@@ -116,11 +116,9 @@ def read(
     text = None
     if unseal is not None and sealed is not None and digest(sealed[1]) in _digests(content):
         text = unseal(*sealed)
-    rows = tuple(
-        _row(name, value, departments, item)
-        for name, value in _ordered(content)
-        if not _is_digest(name) and name not in _FOR_PROGRAMS
-    )
+    hidden = _FOR_PROGRAMS | {"says"}
+    lines = [(name, value) for name, value in _ordered(content) if not _is_digest(name) and name not in hidden]
+    rows = tuple(_row(name, value, departments, item) for name, value in lines) + _says(content, item)
     return ActRead(act, act_name(act.kind), True, content, rows, text)
 
 
@@ -179,6 +177,26 @@ def _row(name: str, value: Any, departments: Mapping[str, Department], item: Ite
         return Row(label, Words(zh="、".join(one.zh for one in words), en=", ".join(one.en for one in words)))
     words_of_value = _named(name, str(value), departments, item)
     return Row(label, words_of_value, code=name in ("number", "body"))
+
+
+def _says(content: JsonObject, item: Item | None) -> tuple[Row, ...]:
+    """What a grant says beyond yes, by the names that its item gives."""
+    step, said = content.get("step"), content.get("says")
+    if not isinstance(said, dict):
+        return ()
+    known = item is not None and isinstance(step, str) and item.has_step(step)
+    form = (item.step(step).grant if known and item is not None and isinstance(step, str) else None) or NOTHING
+    return tuple(
+        Row(Words(zh=form.label(name).zh, en=form.label(name).en), _value(form, name, value))
+        for name, value in sorted(said.items(), key=lambda one: [*form.fields, one[0]].index(one[0]))
+    )
+
+
+def _value(form: Form, name: str, value: Any) -> Words:
+    if isinstance(value, bool):
+        return YES_NO[value]
+    label = form.fields.get(name, {}).get("x-labels", {}).get(str(value))
+    return Words(zh=str(value), en=str(value)) if label is None else Words(zh=label["zh"], en=label["en"])
 
 
 def _named(name: str, value: str, departments: Mapping[str, Department], item: Item | None) -> Words:

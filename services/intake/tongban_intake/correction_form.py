@@ -1,6 +1,6 @@
 """A correction request as a form of a page: fields with what stands now, and what was typed turned into answers. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,13 +37,17 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class FileField:
-    """A material to bring, as a file. ``error`` is the name under which what is wrong with it is told."""
+    """A material to bring, as a file. ``error`` is the name under which what is wrong with it is told.
+
+    ``brought``: a file for it is kept already.
+    """
 
     material: str
     error: str
     label: Words
     issuer: Text | None
     obtain: tuple[Text, ...]
+    brought: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,17 @@ class CorrectionForm:
     files: tuple[FileField, ...]
 
 
-def correction_form(item: Item, correction: CorrectionShown, standing: Mapping[str, Any]) -> CorrectionForm:
-    """``standing`` are the answers to start from, personal ones opened; fields that the item does not have are left out."""
+def correction_form(
+    item: Item, correction: CorrectionShown, standing: Mapping[str, Any], brought: Collection[str] = ()
+) -> CorrectionForm:
+    """``standing`` are the answers to start from, personal ones opened; fields that the item does not have are left out.
+
+    ``brought``: the materials whose file is kept already.
+    """
     names = [name for name in correction.fields if name in item.form.fields]
     fields = tuple(form_field(item, name, standing.get(name)) for name in names)
-    return CorrectionForm(correction, fields, tuple(_file(item, one.id, one.name) for one in correction.materials))
+    files = tuple(_file(item, one.id, one.name, one.id in brought) for one in correction.materials)
+    return CorrectionForm(correction, fields, files)
 
 
 def typed_answers(item: Item, typed: Mapping[str, str]) -> JsonObject:
@@ -72,11 +82,11 @@ def typed_answers(item: Item, typed: Mapping[str, str]) -> JsonObject:
     }
 
 
-def _file(item: Item, name: str, label: Words) -> FileField:
+def _file(item: Item, name: str, label: Words, brought: bool) -> FileField:
     material = item.material(name)
     if material is None:
-        return FileField(name, MATERIAL + name, label, None, ())
-    return FileField(name, MATERIAL + name, label, material.issuer, material.obtain)
+        return FileField(name, MATERIAL + name, label, None, (), brought)
+    return FileField(name, MATERIAL + name, label, material.issuer, material.obtain, brought)
 
 
 def form_field(item: Item, name: str, value: Any) -> FormField:

@@ -1,7 +1,8 @@
 """Applying, withdrawing and correcting. Every answer comes after the commit, with the position to read from."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -24,6 +25,7 @@ from tongban_intake.api.bodies import ApplicationRequest, CorrectionRequest, bod
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.lean import LeanRoute
 from tongban_intake.domain import filing
+from tongban_intake.evidence.bringing import brought_for
 from tongban_intake.group_commit import KeyReusedError, Receipt, Submission
 from tongban_intake.store.applications import NewApplication
 
@@ -32,12 +34,17 @@ router = APIRouter(tags=["applications"])
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A draft that becomes an application under the same id, with its keys, and the materials and answers that were fetched."""
+    """A draft that becomes an application under the same id, with its keys.
+
+    ``fetched``: the materials about which something was said. ``given``: the answers that were fetched. ``materials``: SHA-256
+    of the files that its item asked for.
+    """
 
     case: UUID
     keys: CaseKeys
     fetched: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
+    materials: Mapping[str, str] = field(default_factory=dict)
 
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -56,7 +63,10 @@ _KEY_HEADER = {
 
 
 async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) -> Response:
-    """Applies for a service item. The same Idempotency-Key with the same body gets the same answer again."""
+    """Applies for a service item. The same Idempotency-Key with the same body gets the same answer again.
+
+    Materials are brought as files: make a draft, put them to `/v1/proofs/{draft}/{material}/file`, submit the draft.
+    """
     key = idempotency_key(request)
     body, document = await read_body(request, ApplicationRequest)
     return await apply(intake_of(request), caller, key, body, document)
@@ -74,7 +84,7 @@ async def apply(
     item = await _item(intake, body)
     if errors := form_errors(item, body.answers, () if draft is None else draft.given):
         raise invalid_answers(errors)
-    if errors := filing.material_errors(item, body.materials) or filing.receiver_errors(item, body.answers):
+    if errors := filing.receiver_errors(item, body.answers):
         raise invalid_answers(errors)
     span = telemetry.start_span("apply")
     try:
@@ -129,7 +139,10 @@ async def take_back(intake: Intake, application: UUID, caller: Caller) -> int:
     openapi_extra=body_schema(CorrectionRequest),
 )
 async def correct(request: Request, application: UUID, caller: Annotated[Caller, Depends(citizen)]) -> Response:
-    """Answers a correction request, once. Sending the same answers again gets the same answer again."""
+    """Answers a correction request, once. Sending the same answers again gets the same answer again.
+
+    What it asks to be brought is put to `/v1/proofs/{application}/{material}/file` before.
+    """
     body, _ = await read_body(request, CorrectionRequest)
     return stored(application, await answer_correction(intake_of(request), application, caller, body))
 
@@ -156,7 +169,7 @@ def _repeated(case: Entered, before: Event, body: CorrectionRequest, keys: CaseK
     if (
         case.known is not None
         and isinstance(before.data, ApplicationCorrected)
-        and filing.same_correction(case.known.item, before.data, body.answers, body.materials, keys.open)
+        and filing.same_correction(case.known.item, before.data, body.answers, keys.open)
     ):
         return before.sequence
     raise _answered_already()
@@ -170,14 +183,16 @@ def _correction(case: Entered, body: CorrectionRequest, keys: CaseKeys, tracepar
     if isinstance(asked, ApplicationCorrectionNoticed) and not case.history.at_the_desk:
         raise _moot()
     item, standing = case.known.item, case.history.answers
-    if errors := filing.correction_errors(item, asked, standing, body.answers, body.materials, keys.open):
+    brought = brought_for(case.history.facts, body.request)
+    materials = {name: brought[name] for name in asked.materials if name in brought}
+    if errors := filing.correction_errors(item, asked, standing, body.answers, materials, keys.open):
         raise invalid_answers(errors)
     return filing.correct(
         case.application,
         item,
         request=body.request,
         answers=body.answers,
-        materials=body.materials,
+        materials=materials,
         seal=keys.seal_all,
         time=case.now,
         traceparent=traceparent,
@@ -238,7 +253,7 @@ def _submission(
         region=body.region,
         language=body.language,
         answers=body.answers,
-        materials=body.materials,
+        materials=case.materials,
         seal=case.keys.seal_all,
         time=now,
         traceparent=traceparent,

@@ -158,7 +158,6 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
         region=draft.region or page.item.region,
         language=draft.language,
         answers=answers,
-        materials=draft.materials,
     )
     try:
         changed = await drafts.replace_draft(intake, caller, application, body, seen)
@@ -316,6 +315,7 @@ async def _check(intake: Intake, caller: Caller, page: ProofPage, problem: Probl
         answers=answers,
         errors=errors,
         awaits=bool(awaited),
+        missing=[one.name for one in page.told.proofs if one.required and one.upload_allowed],
         ready=not draft.errors,
         waits=waits,
         signed_in=True,

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 from tongban_catalog.form import FieldError
 from tongban_runtime.problems import Problem
-from tongban_schemas.types import JsonObject, Language, MaterialId, Sha256
+from tongban_schemas.types import JsonObject, Language, MaterialId
 
 MAX_BODY_BYTES = 128 * 1024
 """The largest request. Sealing makes a third more of it, and an event may hold 200 KiB."""
@@ -20,10 +20,6 @@ _HINTS = {
     "region": ("应为 6 位行政区划代码", "has to be a region code of 6 digits (GB/T 2260)"),
     "language": ("应为 zh 或 en", "has to be zh or en"),
     "answers": ("应为对象,以表单项名称为键", "has to be an object with the form's field names as keys"),
-    "materials": (
-        "应为对象,以材料编号为键,以文件的 SHA-256(64 位小写十六进制)为值",
-        "has to be an object with the ids of materials as keys and the files' SHA-256 (64 hexadecimal digits) as values",
-    ),
     "decision": ("应为决定的编号(UUID)", "has to be the id (UUID) of the decision"),
     "way": (
         "应为 reconsideration(行政复议)或 litigation(行政诉讼)",
@@ -37,6 +33,7 @@ _HINTS = {
         "应为有权办理的机关名称,1 至 200 个字",
         "has to be the competent authority's name, 1 to 200 characters",
     ),
+    "materials": ("应为材料编号的列表", "has to be a list of ids of materials"),
     "promised": ("应为材料编号的列表", "has to be a list of ids of materials"),
     "fields": ("应为表单项名称的列表", "has to be a list of the form's field names"),
     "kind": ("应为 citizen(公民)或 enterprise(单位)", "has to be citizen or enterprise"),
@@ -45,7 +42,6 @@ _HINTS = {
 }
 
 
-Materials = Annotated[dict[MaterialId, Sha256], Field(description="SHA-256 of what was handed in, by material.")]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
@@ -61,25 +57,18 @@ class ApplicationRequest(BaseModel):
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$", description="GB/T 2260 code of the receiving place.")]
     language: Annotated[Language, Field(description="Language in which the applicant is told things.")] = "zh"
     answers: Annotated[JsonObject, Field(description="Answers by field of the item's form.")]
-    materials: Materials = Field(default_factory=dict)
 
 
 class CorrectionRequest(BaseModel):
-    """The answer to a notice or a correction request: the fields and materials it asked for, and no others."""
+    """The answer to a notice or a correction request: the fields it asked for, and no others.
+
+    The files that were brought for it belong to the answer.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     request: Annotated[UUID, Field(description="Event id of the correction request.")]
     answers: Annotated[JsonObject, Field(description="The asked fields with their new answers.")] = {}
-    materials: Materials = Field(default_factory=dict)
-
-
-class SupplementRequest(BaseModel):
-    """Materials that were promised when the application was accepted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    materials: Materials = Field(min_length=1)
 
 
 class AppealRequest(BaseModel):
@@ -133,7 +122,6 @@ class DraftRequest(BaseModel):
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     language: Language = "zh"
     answers: JsonObject = Field(default_factory=dict)
-    materials: Materials = Field(default_factory=dict)
 
 
 Body = TypeVar("Body", bound=BaseModel)

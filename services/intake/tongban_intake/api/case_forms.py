@@ -1,6 +1,5 @@
 """What a person can do on the page of a case, as plain forms: correct, bring materials, withdraw, appeal."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -8,18 +7,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from tongban_catalog.form import FieldError
 from tongban_runtime.auth import Caller
 from tongban_runtime.problems import Problem
 
+from tongban_intake.api import uploads
 from tongban_intake.api.applications import answer_correction, take_back
-from tongban_intake.api.bodies import MAX_BODY_BYTES, AppealRequest, CorrectionRequest, SupplementRequest, refuse_large
+from tongban_intake.api.bodies import MAX_BODY_BYTES, AppealRequest, CorrectionRequest, invalid_answers, refuse_large
 from tongban_intake.api.casefile import Opened, open_case, require_visible, seen_at
 from tongban_intake.api.context import intake_of
 from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen
 from tongban_intake.api.pages import PageApplication, case_page
-from tongban_intake.api.remedies import bring, file_appeal
+from tongban_intake.api.remedies import file_appeal
 from tongban_intake.correction_form import typed_answers
+from tongban_intake.domain.filing import MATERIAL
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 
@@ -28,7 +29,6 @@ _MATERIAL = "material."
 _FIELDS = 200
 _FILES = 50
 _UPLOAD_BYTES = 50 * 1024 * 1024
-_CHUNK = 1024 * 1024
 
 
 @router.post("/applications/{application}/withdrawal")
@@ -43,18 +43,17 @@ async def withdraw(
 async def correct(
     request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
 ) -> Response:
-    """Answers a notice or correction request; what is wrong is shown beside the fields."""
+    """Answers a notice or correction request; what is wrong is shown beside the fields, and files that were taken stay."""
     opened = await _opened(request, application, caller)
     sent = await _read(request)
     typed = {name.removeprefix(_ANSWER): text for name, text in sent.texts.items() if name.startswith(_ANSWER)}
     answers = {} if opened.item is None else typed_answers(opened.item, typed)
     try:
-        body = CorrectionRequest.model_validate(
-            {"request": sent.texts.get("request"), "answers": answers, "materials": sent.materials}
-        )
+        body = CorrectionRequest.model_validate({"request": sent.texts.get("request"), "answers": answers})
     except ValidationError:
         raise _incomplete() from None
     try:
+        await _bring(request, caller, application, sent)
         return _to_case(application, await answer_correction(intake_of(request), application, caller, body))
     except Problem as problem:
         return _again(request, opened, problem, typed)
@@ -67,12 +66,10 @@ async def supplement(
     """Brings promised materials."""
     opened = await _opened(request, application, caller)
     sent = await _read(request)
+    if not sent.files:
+        raise Problem(422, "no-file", "请选择要补交的文件。", "Choose the files to bring.")
     try:
-        body = SupplementRequest.model_validate({"materials": sent.materials})
-    except ValidationError:
-        raise Problem(422, "no-file", "请选择要补交的文件。", "Choose the files to bring.") from None
-    try:
-        return _to_case(application, await bring(intake_of(request), application, caller, body))
+        return _to_case(application, await _bring(request, caller, application, sent))
     except Problem as problem:
         return _again(request, opened, problem, {})
 
@@ -119,28 +116,39 @@ def _incomplete() -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A form as it was sent: its texts by name, and SHA-256 of the chosen files by material."""
+    """A form as it was sent: its texts by name, and the chosen files by material, each with the name that the browser gave."""
 
     texts: dict[str, str]
-    materials: dict[str, str]
+    files: dict[str, tuple[bytes, str | None]]
 
 
 async def _read(request: Request) -> _Sent:
     """Raises `Problem` 413. What was left empty is no file."""
     with_files = request.headers.get("content-type", "").startswith("multipart/form-data")
     refuse_large(request, _UPLOAD_BYTES if with_files else MAX_BODY_BYTES)
-    texts, materials = {}, {}
+    texts, files = {}, {}
     async with request.form(max_files=_FILES, max_fields=_FIELDS) as form:
         for name, value in form.items():
             if isinstance(value, str):
                 texts[name] = as_typed(value)
             elif name.startswith(_MATERIAL) and value.size:
-                materials[name.removeprefix(_MATERIAL)] = await _sha256(value)
-    return _Sent(texts, materials)
+                files[name.removeprefix(_MATERIAL)] = (await value.read(), value.filename)
+    return _Sent(texts, files)
 
 
-async def _sha256(file: UploadFile) -> str:
-    digest = hashlib.sha256()
-    while chunk := await file.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
+async def _bring(request: Request, caller: Caller, application: UUID, sent: _Sent) -> int:
+    """Keeps the files; intake's position afterwards, 0 without any. Raises `Problem` 422, what is wrong by material."""
+    intake, position = intake_of(request), 0
+    errors = []
+    for material, (content, name) in sent.files.items():
+        try:
+            checked = await intake.uploads.examine(content, name)
+            position = await uploads.bring(intake, caller, application, material, checked, promise=False)
+        except Problem as problem:
+            if problem.status in (404, 410, 503):
+                raise
+            field = MATERIAL + material
+            errors.append(FieldError(field=field, message_zh=problem.zh, message_en=problem.en))
+    if errors:
+        raise invalid_answers(errors)
+    return position

@@ -1,6 +1,6 @@
 """Reads one application for someone who may see it: the folded status, the item's flow, the names, the opened texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import KeysRefusedError
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import SealBrokenError
+from tongban_schemas.envelope import Event
 from tongban_schemas.types import ItemRef
 
 from tongban_intake import act_reading, domain
@@ -55,6 +56,7 @@ class Opened:
     answers: domain.Answers
     owned: bool
     unseal: Unseal | None
+    facts: tuple[Event, ...] = field(repr=False)
 
 
 def follower_of(app: FastAPI) -> Follower:
@@ -123,7 +125,7 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
     told = answers.plain if domain.submission(known) is not None else None
     clocks = Clocks(calendars, departments, intake.clock.now())
     shown = Presenter(clocks, unseal).show(seen.application, told_status, item, told)
-    return Opened(shown, told_status, item, answers, owned, unseal)
+    return Opened(shown, told_status, item, answers, owned, unseal, known)
 
 
 async def open_act(intake: Intake, application: UUID, number: str, owned: bool) -> ActRead | None:

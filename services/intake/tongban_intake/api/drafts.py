@@ -20,6 +20,7 @@ from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.types import JsonObject, Language
 from uuid_utils.compat import uuid7
 
+from tongban_intake import domain
 from tongban_intake.api import proofs
 from tongban_intake.api.acting import described, stored
 from tongban_intake.api.applications import Begun, apply, idempotency_key
@@ -28,11 +29,12 @@ from tongban_intake.api.casefile import Summary, running_cases
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.preconditions import IF_MATCH, etag, if_match, require_match
 from tongban_intake.api.turned_away import not_own, put_on_record
-from tongban_intake.domain import filing
-from tongban_intake.evidence.picture import Picture
+from tongban_intake.evidence.bringing import brought_for
+from tongban_intake.evidence.picture import Picture, draft_body
 from tongban_intake.evidence.shown import OriginShown, origins
 from tongban_intake.store import applications, drafts, evidence
 from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
+from tongban_intake.store.evidence import Consent
 from tongban_intake.vault.erasing import erase
 
 router = APIRouter(prefix="/v1/drafts", tags=["drafts"])
@@ -51,7 +53,6 @@ class Draft(BaseModel):
     region: str | None
     language: Language
     answers: JsonObject
-    materials: dict[str, str]
     made_at: datetime
     changed_at: datetime
     errors: list[dict[str, str]] = Field(description="What would keep it from being submitted now, by field.")
@@ -181,7 +182,7 @@ async def replace_draft(
                 raise _not_found()
             require_match(expected, before.version)
             consent = (await evidence.consents(tx, [draft])).get(draft)
-            if consent is not None and consent.item.code != item.code:
+            if item.code != (await _fixed(intake, tx, draft, consent) or item.code):
                 raise _other_item()
             keys = await intake.vault.open(tx, draft)
             row = await drafts.change(tx, draft, caller.id, _seal(keys, draft, body), intake.clock.now())
@@ -259,17 +260,17 @@ async def submit_draft(
         body = ApplicationRequest.model_validate(document)
     except ValidationError as error:
         raise invalid(error) from None
-    seen = await _fetching(intake, intake.pool, draft)
-    if seen is not None:
+    seen = await proofs.picture_of(intake, intake.pool, draft)
+    if seen.consent is not None:
         answers, errors = seen.filled()
         if errors:
             raise invalid_answers(errors)
         body = body.model_copy(update={"answers": answers})
-    fetched = frozenset[str]() if seen is None else frozenset(seen.proofs)
-    given = frozenset[str]() if seen is None else frozenset(seen.answered.fetched)
     if not again and (running := await running_cases(intake, caller, body.item, draft)):
         raise _applied_already(running)
-    answer = await apply(intake, caller, key, body, document, Begun(draft, keys, fetched, given))
+    given = frozenset[str]() if seen.consent is None else frozenset(seen.answered.fetched)
+    begun = Begun(draft, keys, frozenset(seen.proofs), given, brought_for(seen.facts, draft))
+    answer = await apply(intake, caller, key, body, document, begun)
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
 
@@ -293,7 +294,17 @@ def _seal(keys: CaseKeys, draft: UUID, body: DraftRequest) -> str:
 
 
 def _opened(keys: CaseKeys, row: StoredDraft) -> DraftRequest:
-    return DraftRequest.model_validate_json(keys.open(DRAFT_FIELD, row.sealed))
+    held = draft_body(keys, row)
+    return DraftRequest.model_validate({name: held[name] for name in DraftRequest.model_fields if name in held})
+
+
+async def _fixed(intake: Intake, tx: Tx, draft: UUID, consent: Consent | None) -> str | None:
+    """The code of the item that a locked draft is bound to, once proofs are fetched or files were brought for it."""
+    if consent is not None:
+        return consent.item.code
+    if not await facts.recall(tx, [draft], domain.MODELS):
+        return None
+    return (await proofs.picture_of(intake, tx, draft)).item.code
 
 
 async def _fetching(intake: Intake, tx: Tx | Pool, draft: UUID) -> Picture | None:
@@ -324,7 +335,7 @@ def _shown(
 
 def _errors(intake: Intake, body: DraftRequest, item: Item, seen: Picture | None) -> list[FieldError]:
     answers = form_errors(item, body.answers) if seen is None else seen.filled()[1]
-    errors = answers + filing.material_errors(item, body.materials)
+    errors = list(answers)
     if body.region is None:
         zh, en = "请填写 region（行政区划代码）。", "region is missing: add the code of the receiving place."
         errors.insert(0, FieldError(field="region", message_zh=zh, message_en=en))
@@ -338,8 +349,8 @@ def _other_item() -> Problem:
     return Problem(
         409,
         "item-fixed",
-        "已经为这份草稿获取证明，不能改办其他事项；请另起一份草稿。",
-        "Proofs were fetched for this draft: it cannot become one for another item. Begin another draft.",
+        "已经为这份草稿获取证明或者上传文件，不能改办其他事项；请另起一份草稿。",
+        "Proofs were fetched or files brought for this draft: it cannot become one for another item. Begin another draft.",
     )
 
 

@@ -21,6 +21,7 @@ from tongban_intake.api.casefile import (
 from tongban_intake.api.context import intake_of
 from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen, page_reader
 from tongban_intake.correction_form import CorrectionForm, correction_form
+from tongban_intake.evidence.bringing import brought_for
 from tongban_intake.presentation import CHANNEL_NAMES, STEP_STATE_NAMES, FlowStep, Shown, Words
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
@@ -129,7 +130,9 @@ def _forms(opened: Opened, typed: Mapping[str, str]) -> list[CorrectionForm]:
     for name, sealed in opened.answers.sealed.items():
         if name in wanted:
             standing[name] = opened.unseal(name, sealed)
-    return [correction_form(item, correction, {**standing, **typed}) for correction in waiting]
+    return [
+        correction_form(item, one, {**standing, **typed}, brought_for(opened.facts, one.request)) for one in waiting
+    ]
 
 
 def _live(shown: Shown) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The proofs of a case as pages: how far fetching them is, what each says and whence it comes, that it is wrong, and the
-upload of one that could not be fetched. The same for a draft and for an application.
+"""The materials of a case as pages: how far fetching them is, what each says and whence it comes, that it is wrong, and the
+upload of what nobody gives. The same for a draft and for an application.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller
-from tongban_runtime.presence import while_connected
 from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
@@ -27,7 +26,7 @@ from tongban_intake.api.page_route import (
 )
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.evidence.shown import CaseProofs, GivenValue, ProofDetail, case_proofs
-from tongban_intake.presentation import YES_NO, ProofShown, Words, proofs_shown
+from tongban_intake.presentation import WHY_UPLOADED, YES_NO, ProofShown, Words, proofs_shown
 from tongban_intake.presentation.shown import Department
 from tongban_intake.status import statuses_of
 from tongban_intake.store import applications
@@ -114,6 +113,7 @@ def render_proofs(page: ProofPage, status: int = 200, problem: tuple[str, Proble
         page=page,
         told=page.told,
         words=page.words,
+        why=WHY_UPLOADED,
         problem=problem,
         signed_in=True,
     )
@@ -172,13 +172,13 @@ async def refetch(request: Request, caller: Citizen, application: PageApplicatio
 
 @router.post("/proofs/{application}/{material}/file")
 async def upload(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
-    """Brings a proof that could not be fetched; what is wrong with the file is said beside it."""
+    """Brings a material as a file; what is wrong with the file is said beside it."""
     intake = intake_of(request)
     page = await proof_page_of(intake, application, caller)
     page.proof(material)
     try:
         content, name = await _file(request)
-        checked = await while_connected(request, intake.uploads.examine(content, name))
+        checked = await intake.uploads.examine(content, name)
         await uploads.bring(intake, caller, application, material, checked, promise=False)
     except Problem as problem:
         if problem.status in (404, 410):

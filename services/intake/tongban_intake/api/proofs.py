@@ -133,11 +133,12 @@ async def picture_of(intake: Intake, tx: Tx | Pool, case: UUID) -> Picture:
     found = await pictures(tx, intake.shelf, intake.vault, [Touched(case, known)], consents, now)
     if case in found:
         return found[case]
-    ref = await _item_of(intake, tx, case, known)
-    item = await intake.shelf.item(tx, ref)
+    item = await intake.shelf.item(tx, await _item_of(intake, tx, case, known))
     if item is None:
         raise no_such_case()
-    return picture(case, item, {}, known, now, consent=None, keys=None, asks=False, runs=False)
+    row = (await drafts.find_many(tx, [case])).get(case)
+    own = {} if row is None else draft_body(await intake.vault.open(tx, case), row)["answers"]
+    return picture(case, item, own, known, now, consent=None, keys=None, asks=False, runs=row is not None)
 
 
 async def dispute_proof(intake: Intake, case: UUID, material: str, caller: Caller, body: DisputeRequest) -> int:

@@ -94,7 +94,7 @@ class MaterialStatus(BaseModel):
     name: Name
     state: MaterialState
     may_come_later: bool
-    sha256: str | None
+    file: bool = Field(description="There is a file: `/v1/proofs/{application}/{material}/file`.")
 
 
 class NoticeGiven(BaseModel):
@@ -337,10 +337,10 @@ def _materials(history: History, item: Item) -> list[MaterialStatus]:
     found = []
     for one in item.materials:
         state: MaterialState
-        if one.id in history.materials:
-            state = "given"
-        elif one.id in proofs and (came := _came(proofs[one.id])) is not None:
+        if one.id in proofs and (came := _came(proofs[one.id])) is not None:
             state = came
+        elif one.id in history.materials:
+            state = "given"
         elif one.id in history.promised:
             state = "promised"
         else:
@@ -351,7 +351,7 @@ def _materials(history: History, item: Item) -> list[MaterialStatus]:
                 name=_name(one.name),
                 state=state,
                 may_come_later=one.tolerable is not None,
-                sha256=history.materials.get(one.id),
+                file=one.id in proofs and proofs[one.id].uploaded is not None,
             )
         )
     return found

@@ -1,4 +1,6 @@
-"""Proofs that a person brings as a file, after they could not be fetched; and the file, for who may see it."""
+"""Materials that a person brings as files: where an item asks for them, after a fetch failed, when a notice asks, as promised;
+and the files, for who may see them.
+"""
 
 from typing import Annotated, Literal
 from urllib.parse import unquote
@@ -6,22 +8,23 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from tongban_catalog.item import Item, applicable_steps
-from tongban_runtime import telemetry
+from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, citizen, signed_in
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import KeyRequest
-from tongban_runtime.presence import while_connected
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
-from tongban_schemas.envelope import Event
 from tongban_schemas.events.evidence import upload_field
 
-from tongban_intake.api.acting import described, enter, refuse_if_ended, stored, transact
+from tongban_intake import domain
+from tongban_intake.api.acting import Entered, described, enter, not_heard_yet, refuse_if_ended, stored, transact
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.proofs import picture_of
 from tongban_intake.api.receipts import RECEIVER
 from tongban_intake.api.turned_away import TurnedAway, not_own
-from tongban_intake.domain import History, submission
-from tongban_intake.store import applications, drafts, evidence, receipts
+from tongban_intake.domain import History, filing, submission
+from tongban_intake.evidence.picture import Picture
+from tongban_intake.store import applications, drafts, receipts
 from tongban_intake.uploads import check, desk, rows
 from tongban_intake.uploads.check import Checked
 from tongban_intake.uploads.rows import KeptFile
@@ -47,18 +50,19 @@ async def put_file(
     caller: Annotated[Caller, Depends(citizen)],
     promise: Annotated[bool, Query(description="The person promises that it is true: grade D.")] = False,
 ) -> Response:
-    """Brings a proof whose fetch has failed. The same file again, after it was kept, gets the same answer.
+    """Brings a material as a file, when something calls for it. The same file again, after it was kept, gets the same answer.
 
-    Another file replaces it, while nobody has compared it with the original or decided on it.
+    In a draft: what no register has, or has and the person did not agree to have fetched. Later: what could not be fetched, what
+    an open notice or correction request asks for, what was promised at acceptance. Another file replaces it, while nobody has
+    compared it with the original or decided on it.
     """
     intake = intake_of(request)
     async with intake.pool.acquire() as connection:
         await require_own(connection, case, caller)
         if await rows.find(connection, case, material) is None:
-            desk.allowed(case, material, await desk.recall(connection, case))
+            desk.allowed(await picture_of(intake, connection, case), material)
     content = await check.receive(request.stream(), request.headers.get("content-length"))
-    name = _name(request.headers.get("content-disposition"))
-    checked = await while_connected(request, intake.uploads.examine(content, name))
+    checked = await intake.uploads.examine(content, _name(request.headers.get("content-disposition")))
     return stored(case, await bring(intake, caller, case, material, checked, promise=promise))
 
 
@@ -125,12 +129,12 @@ async def bring(intake: Intake, caller: Caller, case: UUID, material: str, check
     """
     async with intake.pool.acquire() as connection:
         await require_own(connection, case, caller)
-        known = await desk.recall(connection, case)
-        if (before := _kept_before(known, await rows.find(connection, case, material), checked)) is not None:
+        seen = await picture_of(intake, connection, case)
+        if (before := _kept_before(seen, await rows.find(connection, case, material), checked)) is not None:
             return before
-        upload = desk.allowed(case, material, known)
+        upload = desk.allowed(seen, material)
         if promise:
-            _refuse_promise(await _item(intake, connection, case, known), material)
+            _refuse_promise(seen.item, material)
         keys = await intake.vault.open(connection, case)
     file = await intake.uploads.keep(keys, upload, checked)
     kept = False
@@ -140,16 +144,19 @@ async def bring(intake: Intake, caller: Caller, case: UUID, material: str, check
             async def act(tx: Tx) -> tuple[int, bool]:
                 entered = await enter(intake, tx, case)
                 await require_own(tx, case, caller)
-                known = await desk.recall(tx, case)
-                if (same := _kept_before(known, await rows.find(tx, case, material), checked)) is not None:
+                seen = await picture_of(intake, tx, case)
+                if (same := _kept_before(seen, await rows.find(tx, case, material), checked)) is not None:
                     return same, False
-                refuse_if_ended(entered.history)
-                current = desk.allowed(case, material, known)
-                if current.id != upload.id:
+                await _require_open(tx, entered, upload)
+                if desk.allowed(seen, material).id != upload.id:
                     raise _moved_on()
-                event = current.said(checked, entered.now, telemetry.format_traceparent(span), promise=promise)
+                traceparent = telemetry.format_traceparent(span)
+                event = upload.said(checked, entered.now, traceparent, promise=promise)
                 position = await entered.say(event)
                 await rows.add(tx, file, event.time)
+                if upload.call.reason == "promise" and upload.call.before is None:
+                    kept_promise = filing.supplement(case, {material: file.sha256.hex()}, event.time, traceparent)
+                    position = await (await enter(intake, tx, case)).say(kept_promise)
                 return position, True
 
             position, kept = await transact(intake, act)
@@ -159,25 +166,27 @@ async def bring(intake: Intake, caller: Caller, case: UUID, material: str, check
     return position
 
 
-def _kept_before(known: tuple[Event, ...], before: KeptFile | None, checked: Checked) -> int | None:
-    """Intake's position after this very file was kept, when it was."""
-    if before is None:
+async def _require_open(tx: Tx, entered: Entered, upload: desk.Upload) -> None:
+    """Raises `Problem` 409 when the case has ended; a granted one still waits for what was promised."""
+    if upload.call.because == upload.case and await applications.applicant_of(tx, upload.case) is not None:
+        raise not_heard_yet()
+    if upload.call.reason != "promise" or entered.history.ending() not in ("issued", "granted"):
+        refuse_if_ended(entered.history)
+
+
+def _kept_before(seen: Picture, before: KeptFile | None, checked: Checked) -> int | None:
+    """Intake's position after this very file was kept, when it was and nothing calls for another one."""
+    if before is None or desk.digest(checked) != before.sha256:
         return None
-    said = next((fact for fact in known if fact.id == before.uploaded), None)
-    return said.sequence if said is not None and desk.digest(checked) == before.sha256 else None
+    call = seen.call_for(before.material)
+    if call is not None and (call.before is None or call.before.id != before.uploaded):
+        return None
+    said = next((fact for fact in seen.facts if fact.id == before.uploaded), None)
+    return None if said is None else said.sequence
 
 
-async def _item(intake: Intake, tx: Tx | Pool, case: UUID, known: tuple[Event, ...]) -> Item | None:
-    """The item of an application, or the one of a draft that its person agreed to have proofs fetched for."""
-    data = submission(known)
-    if data is not None:
-        return await intake.shelf.item(tx, data.item)
-    consent = (await evidence.consents(tx, [case])).get(case)
-    return None if consent is None else await intake.shelf.item(tx, consent.item)
-
-
-def _refuse_promise(item: Item | None, material: str) -> None:
-    found = None if item is None else item.material(material)
+def _refuse_promise(item: Item, material: str) -> None:
+    found = item.material(material)
     if found is None or found.tolerable is None:
         raise Problem(
             422,
@@ -194,7 +203,7 @@ async def _request_of(
 
     Why there is nothing to ask for, when neither is so.
     """
-    heard = await desk.recall(tx, case)
+    heard = (await facts.recall(tx, [case], domain.MODELS)).get(str(case), ())
     data = submission(heard)
     item = None if data is None else await intake.shelf.item(tx, data.item)
     if caller.role != "officer" or item is None:

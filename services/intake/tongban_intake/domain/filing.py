@@ -1,7 +1,7 @@
 """What the applicant does with a case: submit, correct, bring what was promised, appeal, withdraw."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -93,19 +93,6 @@ def say(
     )
 
 
-def material_errors(item: Item, materials: Mapping[str, str]) -> list[FieldError]:
-    """Materials that the item does not know, told by field."""
-    return [
-        FieldError(
-            field=MATERIAL + name,
-            message_zh="本事项没有这项材料，请删除。",
-            message_en="The item has no such material: remove it.",
-        )
-        for name in materials
-        if item.material(name) is None
-    ]
-
-
 def receiver_errors(item: Item, answers: Mapping[str, Any]) -> list[FieldError]:
     """The answer that chooses the receiving body, when it chooses none."""
     try:
@@ -150,28 +137,28 @@ def correction_errors(
     asked: Asking,
     standing: Answers,
     answers: Mapping[str, Any],
-    materials: Mapping[str, str],
+    materials: Collection[str],
     unseal: Unseal,
 ) -> list[FieldError]:
-    """What is wrong with a correction: what nobody asked for, what was asked and left out, or an invalid form with it."""
+    """What is wrong with a correction: what nobody asked for, what was asked and left out, or an invalid form with it.
+
+    ``materials``: those whose file was brought for the request.
+    """
     errors = [
         FieldError(
             field=name,
             message_zh="此项未被要求补正，请删除。",
             message_en="Nobody asked to correct this field: remove it.",
         )
-        for name in (
-            *sorted(answers.keys() - set(asked.fields)),
-            *(MATERIAL + name for name in sorted(materials.keys() - set(asked.materials))),
-        )
+        for name in sorted(answers.keys() - set(asked.fields))
     ]
     for name in sorted((set(asked.fields) & set(item.form.fields)) - answers.keys()):
         label = item.form.label(name)
         errors.append(FieldError(field=name, message_zh=f"请填写“{label.zh}”。", message_en=f"Fill in “{label.en}”."))
-    for name in sorted(set(asked.materials) - materials.keys()):
+    for name in sorted(set(asked.materials) - set(materials)):
         material = item.material(name)
         if material is not None:
-            zh, en = f"请提交“{material.name.zh}”。", f"Hand in “{material.name.en}”."
+            zh, en = f"请上传“{material.name.zh}”。", f"Upload “{material.name.en}”."
             errors.append(FieldError(field=MATERIAL + name, message_zh=zh, message_en=en))
     if errors:
         return errors
@@ -198,14 +185,8 @@ def correct(
     return say(application, data, str(request), time=time, traceparent=traceparent, cause=request)
 
 
-def same_correction(
-    item: Item,
-    before: ApplicationCorrected,
-    answers: Mapping[str, Any],
-    materials: Mapping[str, str],
-    unseal: Unseal,
-) -> bool:
+def same_correction(item: Item, before: ApplicationCorrected, answers: Mapping[str, Any], unseal: Unseal) -> bool:
     """Whether this repeats what a correction said, so that a client that lost the answer can ask again."""
     plain, personal = split_personal(item, answers)
     opened = {name: unseal(name, value) for name, value in before.sealed.items()}
-    return plain == before.answers and personal == opened and dict(materials) == before.materials
+    return plain == before.answers and personal == opened

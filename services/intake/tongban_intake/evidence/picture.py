@@ -24,6 +24,7 @@ from tongban_schemas.types import JsonObject
 from tongban_intake.domain.history import History, submission
 from tongban_intake.evidence import asking
 from tongban_intake.evidence.answers import Answered, Fetched, answered, filled, fits, standing_proofs, typed, usable
+from tongban_intake.evidence.bringing import Call, call_for
 from tongban_intake.evidence.identity import IDENTITY_FIELD, identity_of
 from tongban_intake.store import drafts
 from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
@@ -74,6 +75,12 @@ class Picture:
             self.case, self.item, self.own, facts, now, sealed=self.sealed, consent=self.consent, keys=self.keys,
             asks=self.asks, runs=self.runs, traceparent=self.traceparent, cause=self.cause,
         )  # fmt: skip
+
+    def call_for(self, material: str) -> Call | None:
+        """What calls for a file of a material now."""
+        return call_for(
+            self.case, self.item, material, self.facts, self.answered.plain, consented=self.consent is not None
+        )
 
     def open_fetched(self) -> dict[str, Any]:
         """The fetched answers in the clear. Raises `SealBrokenError`."""

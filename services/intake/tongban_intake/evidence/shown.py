@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
+from tongban_catalog.item import asked_materials
 from tongban_catalog.proofs import Proof, ProofState
 from tongban_catalog.resource import Resource
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
@@ -17,6 +18,7 @@ from tongban_schemas.events.evidence import (
     EvidenceDisputeAnswered,
     EvidenceRefused,
     Grade,
+    UploadReason,
     evidence_field,
     evidence_text_field,
 )
@@ -25,7 +27,6 @@ from tongban_schemas.types import ItemRef
 from tongban_intake.evidence.answers import source_of
 from tongban_intake.evidence.asking import MAX_ATTEMPTS, attempts, basis_text
 from tongban_intake.evidence.picture import Picture
-from tongban_intake.evidence.replacing import may_replace
 from tongban_intake.presentation import Words
 
 Origin = Literal["asked", "fetched", "awaited", "derived"]
@@ -92,7 +93,12 @@ class ProofDetail(BaseModel):
     dispute_answer: DisputeAnswer | None = None
     corrections: list[CorrectedAt] = []
     rule: RuleShown | None = None
+    required: bool = Field(default=True, description="It is asked for these answers.")
+    own: bool = Field(default=False, description="The applicant makes the document; nobody issues it.")
     upload_allowed: bool = False
+    upload_reason: UploadReason | None = Field(
+        default=None, description="Why a file may be brought, or was: what called for it."
+    )
     replace_allowed: bool = Field(
         default=False, description="Another file may be brought in place of the one that was."
     )
@@ -137,10 +143,11 @@ def case_proofs(
     """Everything about the proofs of one case."""
     names = _Names(resources, bodies)
     sourced = {one.material for one in seen.item.sources}
+    asked = {one.id for one in asked_materials(seen.item, seen.answered.plain)}
     found = [
         proof_detail(seen, material, names.resources, names.bodies)
         for material in (one.id for one in seen.item.materials)
-        if material in sourced or material in seen.proofs
+        if material in sourced or material in seen.proofs or material in asked
     ]
     return CaseProofs(
         case=seen.case,
@@ -161,6 +168,14 @@ def proof_detail(
     known = seen.item.material(material)
     name = names.words(None if known is None else known.name, material)
     proof = seen.proofs.get(material)
+    call = seen.call_for(material) if seen.runs else None
+    upload: dict[str, Any] = {
+        "required": any(one.id == material for one in asked_materials(seen.item, seen.answered.plain)),
+        "own": known is not None and known.own,
+        "upload_allowed": call is not None and call.before is None,
+        "replace_allowed": call is not None and call.before is not None,
+        "upload_reason": call.reason if call is not None else None if proof is None else proof.uploaded_for,
+    }
     if proof is None:
         source = next((one for one in seen.item.sources if one.material == material), None)
         resource = None if source is None else resources.get(source.resource)
@@ -174,6 +189,7 @@ def proof_detail(
             resource_name=None if source is None else names.resource(source.resource),
             provider=provider,
             provider_name=names.body(provider),
+            **upload,
         )
     keys = seen.keys or CaseKeys()
     return ProofDetail(
@@ -200,10 +216,9 @@ def proof_detail(
             CorrectedAt(at=one.at, changed=list(one.changed), withdrawn=one.withdrawn) for one in proof.corrections
         ],
         rule=_rule(seen, proof),
-        upload_allowed=proof.upload_allowed,
-        replace_allowed=seen.runs and may_replace(proof, seen.facts),
         refetch_allowed=may_refetch(proof) and attempts(seen.facts, material) < MAX_ATTEMPTS,
         overdue=proof.overdue,
+        **upload,
     )
 
 

@@ -147,6 +147,7 @@ class EvidenceUploaded(Body, frozen=True, gc=False, tag="evidence-uploaded"):
 
     material: str
     because: UUID
+    reason: str = text_default("fetch-failed")
     grade: str = text_default("C")
     promise: bool = False
 

@@ -3,7 +3,15 @@
 from tongban_intake.presentation.clocks import Clocks
 from tongban_intake.presentation.names import CHANNEL_NAMES, STATE_NAMES, STEP_STATE_NAMES, YES_NO, limit_shown
 from tongban_intake.presentation.presenter import Presenter, act_name
-from tongban_intake.presentation.proofs import GRADES, basis_cited, basis_words, grade_words, proofs_shown, reason_words
+from tongban_intake.presentation.proofs import (
+    GRADES,
+    WHY_UPLOADED,
+    basis_cited,
+    basis_words,
+    grade_words,
+    proofs_shown,
+    reason_words,
+)
 from tongban_intake.presentation.shown import (
     CorrectionShown,
     FlowStep,
@@ -19,6 +27,7 @@ __all__ = [
     "GRADES",
     "STATE_NAMES",
     "STEP_STATE_NAMES",
+    "WHY_UPLOADED",
     "YES_NO",
     "Clocks",
     "CorrectionShown",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tongban_catalog.form import Text
 from tongban_catalog.item import Basis, Item
 from tongban_catalog.proofs import PENDING, ProofState
-from tongban_schemas.events.evidence import FailureReason, Grade, RefusalGround
+from tongban_schemas.events.evidence import FailureReason, Grade, RefusalGround, UploadReason
 
 from tongban_intake.presentation.dates import time_words
 from tongban_intake.presentation.shown import Department, ProofShown, Words
@@ -27,6 +27,13 @@ _STATES: Mapping[ProofState, Words] = {
     "failed": Words(zh="未能取得", en="could not be fetched"),
     "substituted": Words(zh="无需提供", en="not needed"),
     "uploaded": Words(zh="由您提供", en="brought by you"),
+}
+WHY_UPLOADED: Mapping[UploadReason, Words] = {
+    "fetch-failed": Words(zh="未能取得，由您提供。", en="It could not be fetched."),
+    "no-source": Words(zh="没有部门能代为提供。", en="No register has it."),
+    "consent-refused": Words(zh="您没有同意由系统获取。", en="You did not agree to have it fetched."),
+    "notice": Words(zh="补正通知要求提交。", en="A correction notice asks for it."),
+    "promise": Words(zh="您承诺过补交。", en="You promised to bring it."),
 }
 _FAILURES: Mapping[FailureReason, Words] = {
     "source-unreachable": Words(zh="对方系统连接不上", en="the source could not be reached"),

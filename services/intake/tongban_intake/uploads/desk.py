@@ -5,22 +5,21 @@ Everything slow is done before the case is locked. What is kept for nothing, bec
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tongban_catalog.proofs import Proof, proofs
-from tongban_runtime import facts
-from tongban_runtime.database import Pool, Tx
+from tongban_catalog.proofs import Proof
+from tongban_runtime.database import Pool
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
-from tongban_schemas.envelope import Event, EventData, event_id
-from tongban_schemas.events import evidence
+from tongban_schemas.envelope import Event, event_id
 from tongban_schemas.events.evidence import EvidenceUploaded, upload_field
 
-from tongban_intake import domain
-from tongban_intake.evidence.replacing import MOST, may_replace, uploads
+from tongban_intake.domain import filing
+from tongban_intake.evidence.bringing import MOST, Call, uploads
+from tongban_intake.evidence.picture import Picture
 from tongban_intake.uploads import check, rows
 from tongban_intake.uploads.check import Checked, Converter
 from tongban_intake.uploads.rows import KeptFile
@@ -30,10 +29,6 @@ from tongban_intake.uploads.store import Files, FilesUnavailableError
 
 _SETTLED_AFTER: Final = timedelta(days=1)
 _LATER: Final = timedelta(microseconds=1)
-_MODELS: Final[Mapping[str, type[EventData]]] = {
-    **domain.MODELS,
-    **{model.TYPE: model for model in evidence.EVENTS},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,39 +93,41 @@ class Uploads:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload that is allowed: the event after which it is, and the one whose file it replaces, if any."""
+    """An upload that is allowed, and what calls for it. ``own``: the applicant makes the document, nobody else issues it."""
 
     case: UUID
     material: str
-    because: Event
-    before: Event | None = None
+    call: Call
+    own: bool = False
 
     @property
     def id(self) -> UUID:
-        """The id that its event will have: one for each failure, and one for each file that is replaced."""
+        """The id that its event will have: one for each call, and one for each file that is replaced."""
         return event_id(EvidenceUploaded.TYPE, str(self.case), *self._names)
 
     @property
     def _names(self) -> tuple[str, ...]:
-        replaced = () if self.before is None else (str(self.before.id),)
-        return self.material, str(self.because.id), *replaced
+        replaced = () if self.call.before is None else (str(self.call.before.id),)
+        return self.material, str(self.call.because), *replaced
 
     def said(self, checked: Checked, at: datetime, traceparent: str | None, *, promise: bool) -> Event:
         """The fact that the file was brought: later than the one that it replaces, whatever the clocks of two machines say."""
-        if self.before is not None:
-            at = max(at, self.before.time + _LATER)
+        call = self.call
+        if call.before is not None:
+            at = max(at, call.before.time + _LATER)
         data = EvidenceUploaded(
             material=self.material,
-            because=self.because.id,
+            because=call.because,
+            reason=call.reason,
             sha256=digest(checked).hex(),
             media_type=checked.media,
             size=len(checked.content),
             pages=checked.pages,
-            grade="D" if promise else "C",
-            promise=promise,
+            grade="D" if promise or self.own else "C",
+            promise=promise or self.own,
         )
-        cause = replace(self.because, traceparent=traceparent)
-        return facts.derive(cause, data, *self._names, source=domain.SOURCE, time=at)
+        cause = None if call.because == self.case else call.because
+        return filing.say(self.case, data, *self._names, time=at, traceparent=traceparent, cause=cause)
 
 
 def digest(checked: Checked) -> bytes:
@@ -138,25 +135,13 @@ def digest(checked: Checked) -> bytes:
     return hashlib.sha256(checked.content).digest()
 
 
-async def recall(tx: Tx | Pool, case: UUID) -> tuple[Event, ...]:
-    """What intake knows of a case, with its proofs."""
-    return (await facts.recall(tx, [case], _MODELS)).get(str(case), ())
-
-
-def allowed(case: UUID, material: str, known: tuple[Event, ...]) -> Upload:
-    """The upload that the facts allow: after a failure, and in place of a file that nobody has checked or decided on.
-
-    Raises `Problem` 409.
-    """
-    proof = proofs(known).get(material)
-    if proof is None or not (proof.upload_allowed or may_replace(proof, known)):
-        raise _not_allowed(proof, known)
-    by_id = {str(fact.id): fact for fact in known}
-    if proof.upload_allowed:
-        return Upload(case, material, by_id[str(proof.because)])
-    before = by_id[str(proof.uploaded)]
-    assert isinstance(before.data, EvidenceUploaded)
-    return Upload(case, material, by_id[str(before.data.because)], before)
+def allowed(seen: Picture, material: str) -> Upload:
+    """The upload that a case allows; see `tongban_intake.evidence.bringing`. Raises `Problem` 409."""
+    call = seen.call_for(material)
+    if call is None:
+        raise _not_allowed(seen, material)
+    known = seen.item.material(material)
+    return Upload(seen.case, material, call, own=known is not None and known.own)
 
 
 def no_store() -> Problem:
@@ -168,10 +153,10 @@ def no_store() -> Problem:
     )
 
 
-def _not_allowed(proof: Proof | None, known: tuple[Event, ...]) -> Problem:
-    state = "not-asked" if proof is None else proof.state
-    if proof is not None and state == "uploaded":
-        if uploads(known, proof.material) >= MOST:
+def _not_allowed(seen: Picture, material: str) -> Problem:
+    proof: Proof | None = seen.proofs.get(material)
+    if proof is not None and proof.state == "uploaded":
+        if uploads(seen.facts, material) >= MOST:
             return Problem(
                 409,
                 "uploads-over",
@@ -184,21 +169,36 @@ def _not_allowed(proof: Proof | None, known: tuple[Event, ...]) -> Problem:
             "这份材料已经由工作人员核对，或者已据以作出决定，不能再更换。",
             "An officer has compared this proof with the original or decided on it: it cannot be replaced any more.",
         )
-    zh, en = _FETCH_FIRST.get(state, _FETCH_FIRST["waiting"])
+    if proof is None:
+        return _not_called_for(seen, material)
+    zh, en = _FETCH_FIRST.get(proof.state, _FETCH_FIRST["waiting"])
     return Problem(
         409,
         "fetch-first",
         f"{zh}只有调取失败后才需要上传。",
         f"{en} A file is asked for only after the fetch has failed.",
-        state=state,
+        state=proof.state,
+    )
+
+
+def _not_called_for(seen: Picture, material: str) -> Problem:
+    if seen.item.material(material) is None:
+        return Problem(
+            409,
+            "no-such-material",
+            "本事项没有这项材料，请核对名称。",
+            "The item has no such material: check its name.",
+        )
+    return Problem(
+        409,
+        "not-asked-for",
+        "现在不需要您提交这份材料：它由有关部门提供，或者受理后没有人要求补交。需要时会通知您。",
+        "Nobody asks you for this material now: its source gives it, or nothing was asked for after you applied. "
+        "You will be told when it is needed.",
     )
 
 
 _FETCH_FIRST: Final[Mapping[str, tuple[str, str]]] = {
-    "not-asked": (
-        "这份材料还没有向部门调取，请先同意调取。",
-        "Nobody was asked for this proof yet: agree to have it fetched.",
-    ),
     "waiting": (
         "正在向有关部门调取这份材料，您无需操作。",
         "This proof is being fetched; there is nothing you need to do.",

@@ -23,6 +23,7 @@ from tongban_schemas.events.approvals import (
     appeal_decision_field,
     correction_field,
     extension_field,
+    grant_field,
     opinion_field,
     refusal_field,
 )
@@ -166,7 +167,7 @@ def _remedy(wanted: KeyRequest, case: CaseKnown, _: datetime) -> Covers | Access
     if not case.plays(step.choice, wanted.department) and not _supervises(wanted.department, step, case):
         return "not-your-step"
     own = {annulment_field(step.id), appeal_decision_field(step.id), refusal_field(step.id)}
-    return lambda field: field in own or field.startswith(f"{APPEAL_FIELD}/")
+    return lambda field: field in own or field.startswith((f"{APPEAL_FIELD}/", grant_field(step.id, "")))
 
 
 def _supervises(department: str | None, step: Step, case: CaseKnown) -> bool:
@@ -198,7 +199,8 @@ def _certify(wanted: KeyRequest, case: CaseKnown, _: datetime) -> Covers | Acces
     if case.history.ending() not in (None, "granted", "issued"):
         return "case-closed"
     holder = set() if item.holder is None else {item.holder.name, item.holder.code}
-    return lambda field: field in holder or field.startswith(CERTIFICATE)
+    says = tuple(grant_field(step.id, "") for step in case.flow())
+    return lambda field: field in holder or field.startswith((CERTIFICATE, *says))
 
 
 def _deliver(wanted: KeyRequest, case: CaseKnown, _: datetime) -> Covers | AccessRule:
@@ -307,7 +309,7 @@ def _of_step(step: Step, case: CaseKnown) -> Covers:
     materials = frozenset(one.id for one in item.materials if one.id in inputs)
     words = {refusal_field(step.id), correction_field(step.id), extension_field(step.id)}
     words |= {annulment_field(step.id), appeal_decision_field(step.id)}
-    prefixes = (opinion_field(step.id, ""), f"{APPEAL_FIELD}/")
+    prefixes = (opinion_field(step.id, ""), grant_field(step.id, ""), f"{APPEAL_FIELD}/")
     return lambda field: (
         field in answers or field in words or field.startswith(prefixes) or _is_evidence(field, materials)
     )
