@@ -191,6 +191,9 @@ class Form:
         return {name: answer["examples"][0] for name, answer in self.fields.items() if answer.get("examples")}
 
 
+NOTHING = Form.compile({"type": "object", "additionalProperties": False, "required": [], "properties": {}})
+"""A form that asks nothing."""
+
 _UNREADABLE = Text(
     "内容含有无法识别的字符,请重新输入。", "The text holds characters that cannot be read: type it again."
 )

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tongban_catalog.basis import Basis
 from tongban_catalog.form import Text
-from tongban_catalog.parts import Basis
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from typing import Any
 from tongban_schemas.types import ItemRef, JsonObject, Limit, Unit
 
 from tongban_catalog import parse
+from tongban_catalog.basis import Basis
 from tongban_catalog.clock import NATION
 from tongban_catalog.form import FieldError, Form, Text, text
 from tongban_catalog.guide import Contact, Counter, CrossRegion, Fee
 from tongban_catalog.parts import (
     Acceptance,
-    Basis,
     CaseType,
     Certificate,
     Condition,

@@ -9,14 +9,14 @@ from typing import Any
 
 from tongban_schemas.types import JsonObject, Limit
 
-from tongban_catalog.form import Text, text
+from tongban_catalog.basis import Basis, Ground
+from tongban_catalog.form import Form, Text, text
 from tongban_catalog.guide import Contact, Counter, CrossRegion, Fee
 from tongban_catalog.parts import (
     APPLICANT,
     NOTICE,
     SOURCE_LIMIT,
     Acceptance,
-    Basis,
     Certificate,
     Condition,
     Decide,
@@ -163,6 +163,7 @@ class Parts:
             required=part.get("required", True),
             tolerable=limit(part.get("tolerable")),
             when=_condition(part.get("when")),
+            own=part.get("own", False),
         )
 
     def step(self, part: JsonObject) -> Step:
@@ -202,6 +203,8 @@ class Parts:
             silence=self._silence(part.get("silence")),
             quorum=part.get("quorum", 1),
             quota=self._quota(part.get("quota")),
+            grant=None if part.get("grant") is None else Form.compile(part["grant"]),
+            refusals=tuple(Ground(one["id"], text(one["name"]), self.bases(one)) for one in part.get("refusals", ())),
         )
 
     def _need(self, part: JsonObject) -> Need:

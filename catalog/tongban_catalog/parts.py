@@ -9,7 +9,8 @@ import jsonschema_rs
 from tongban_schemas.events.approvals import Silence
 from tongban_schemas.types import JsonObject, Limit
 
-from tongban_catalog.form import Text
+from tongban_catalog.basis import Basis, Ground
+from tongban_catalog.form import Form, Text
 
 Otherwise = Literal["officer", "refuse"]
 Verdict = Literal["grant", "refuse", "officer"]
@@ -37,19 +38,6 @@ class Limits:
 
     legal: Limit | None
     promised: Limit | None
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """Why a thing is so: an article of a law, or a local habit that has no law text (``law`` is then None)."""
-
-    law: Text | None
-    article: str
-    says: Text
-
-    @property
-    def is_local_habit(self) -> bool:
-        return self.law is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +179,8 @@ class Step:
 
     ``needed`` are the steps to be granted before it opens, ``needed_to_decide`` those to be granted before it is. ``inputs``
     are the answers and materials that the decision looks at; when a correction changes one, it is decided anew.
-    ``quorum`` officers have to agree.
+    ``quorum`` officers have to agree. ``grant`` is the form of what a grant says beyond yes, ``refusals`` are grounds of the
+    step's own.
     """
 
     id: str
@@ -213,6 +202,8 @@ class Step:
     silence: StepSilence | None = None
     quorum: int = 1
     quota: Quota | None = None
+    grant: Form | None = field(default=None, hash=False)
+    refusals: tuple[Ground, ...] = ()
 
     @property
     def department(self) -> str:
@@ -247,6 +238,7 @@ class Material:
     """A document the applicant brings: who issues it, who asks for it, on what basis, how to get it.
 
     ``tolerable`` (容缺): it may be promised, and brought within this time after acceptance. ``when``: only then is it asked.
+    ``own``: the applicant makes the document, so that there is no original elsewhere to compare it with.
     """
 
     id: str
@@ -258,6 +250,7 @@ class Material:
     required: bool = True
     tolerable: Limit | None = None
     when: Condition | None = None
+    own: bool = False
 
     @property
     def department(self) -> str:

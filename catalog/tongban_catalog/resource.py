@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 from tongban_schemas.events.evidence import Grade
 from tongban_schemas.types import JsonObject, Limit
 
+from tongban_catalog.basis import Basis
 from tongban_catalog.fields import FieldKind
 from tongban_catalog.form import Text, text
-from tongban_catalog.parts import Basis
 
 FieldType = Literal["string", "date", "boolean", "integer"]
 SharingKind = Literal["unconditional", "conditional", "none"]

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 from tongban_catalog.item import Item, split_personal
 from tongban_local import programs
+from tongban_local.people import example
 
 from tests.chaos.system import System
 
@@ -138,9 +139,13 @@ async def _settle(client: httpx.AsyncClient, task: dict[str, Any], refuse_share:
         await _refuse(client, place)
         return
     granted = await client.post(f"{place}/grant", json={})
+    if granted.status_code == 422:
+        wanted = await client.get(place)
+        if wanted.status_code == 200:
+            granted = await client.post(f"{place}/grant", json={"fields": example(wanted.json()["grant"])})
     if granted.status_code == 409 and granted.json()["type"].endswith("evidence-missing"):
         await _refuse(client, place)
 
 
 async def _refuse(client: httpx.AsyncClient, place: str) -> None:
-    await client.post(f"{place}/refuse", json={"reason_code": "not-in-plan", "reason": "与规划不符"})
+    await client.post(f"{place}/refuse", json={"reason_code": "conditions-not-met", "reason": "与规划不符"})

@@ -95,10 +95,10 @@ async def test_a_refusal_ends_the_case(
     await until_task(officers[REFORM], application, "HP", "open")
     await until_task(officers[LAND], application, "KG", "open")
     reason = "勘探发现古墓葬，需另行选址。"
-    await officers[LAND].act(application, "KG", "refuse", {"reason_code": "site-not-suitable", "reason": reason})
+    await officers[LAND].act(application, "KG", "refuse", {"reason_code": "conditions-not-met", "reason": reason})
     status = await until_status(applicant, application, has_state("refused"))
     refused = next(step for step in status["flow"] if step["state"] == "refused")
-    assert (refused["step"], refused["reason_code"], refused["reason"]) == ("KG", "site-not-suitable", reason)
+    assert (refused["step"], refused["reason_code"], refused["reason"]) == ("KG", "conditions-not-met", reason)
     assert "行政复议" in status["next"]["zh"]
     assert status["certificate"] is None
     mail = await until_mail(stack, application, "“考古调查勘探”未获批准")

@@ -21,6 +21,7 @@ from tongban_schemas.events.certificates import CertificateIssued, CertificateRe
 from tests.lifecycle.sample import item, limit, step
 from tests.lifecycle.world import World
 
+_REFUSAL = {"reason_code": "conditions-not-met", "reason": "不符"}
 _STEPS = [step("LAND", "land", inputs=["plot"]), step("ECO", "ecology", inputs=["noise"])]
 _LAST = step("BUILD", "housing", needs=[{"step": "LAND", "basis": ["rule"]}, {"step": "ECO", "basis": ["rule"]}])
 
@@ -112,7 +113,7 @@ async def test_an_annulled_decision_takes_the_certificate_with_it_and_what_reste
     for name, who in (("LAND", land), ("ECO", ecology), ("BUILD", housing)):
         await life.act(case, name, "grant", who)
     (first,) = await _issued(life, case, 1)
-    body = {"reason_code": "error", "reason": "审查有误", "reopen": True}
+    body = {"reason_code": "facts-unclear", "reason": "审查有误", "reopen": True}
     await life.act(case, "LAND", "annulment", land, body)
     (revoked,) = await life.said(case, CertificateRevoked)
     (annulled,) = [event for event in await life.facts(case) if isinstance(event.data, ApprovalAnnulled)]
@@ -130,7 +131,7 @@ async def test_an_appeal_annuls_a_refusal_and_the_case_goes_on(life: World) -> N
     case = await _case(life, item(305, [step("LAND", "land"), step("ECO", "ecology")]))
     land = life.officer("natural-resources", "supervisor")
     await life.act(case, "ECO", "grant", life.officer("ecology"))
-    await life.act(case, "LAND", "refuse", land, {"reason_code": "site", "reason": "选址不符"})
+    await life.act(case, "LAND", "refuse", land, {"reason_code": "conditions-not-met", "reason": "选址不符"})
     (refusal,) = [event for event in await life.facts(case) if isinstance(event.data, ApprovalRefused)]
     (said,) = await life.said(case, ApprovalRefused)
     assert said.act.kind == "refusal"
@@ -148,7 +149,13 @@ async def test_an_appeal_annuls_a_refusal_and_the_case_goes_on(life: World) -> N
 
 async def test_an_appeal_comes_too_late_after_sixty_days(life: World) -> None:
     case = await _case(life, item(306, [step("LAND", "land")]))
-    await life.act(case, "LAND", "refuse", life.officer("natural-resources"), {"reason_code": "site", "reason": "不符"})
+    await life.act(
+        case,
+        "LAND",
+        "refuse",
+        life.officer("natural-resources"),
+        _REFUSAL,
+    )
     (refusal,) = [event for event in await life.facts(case) if isinstance(event.data, ApprovalRefused)]
     await life.move("2026-05-08")
     body = {"decision": str(refusal.id), "way": "reconsideration", "grounds": "不服"}
@@ -167,13 +174,19 @@ async def test_limited_numbers_go_in_order_of_acceptance(life: World) -> None:
     await life.act(first, "LAND", "grant", land)
     late = await life.act(second, "LAND", "grant", land, refused=409)
     assert late["type"].endswith("quota-exhausted")
-    await life.act(second, "LAND", "refuse", land, {"reason_code": "quota-exhausted", "reason": "数量已满"})
+    await life.act(second, "LAND", "refuse", land, {"reason_code": "quota-used-up", "reason": "数量已满"})
 
 
 async def test_fifty_running_cases_keep_their_version_and_impact_names_exactly_them(life: World) -> None:
     old = await life.offer(item(308, [step("LAND", "land", limit={"legal": limit(20)})]))
     done = await life.apply(life.person("applicant"), old)
-    await life.act(done, "LAND", "refuse", life.officer("natural-resources"), {"reason_code": "no", "reason": "不符"})
+    await life.act(
+        done,
+        "LAND",
+        "refuse",
+        life.officer("natural-resources"),
+        _REFUSAL,
+    )
     running = await asyncio.gather(*(life.apply(life.person("applicant"), old) for _ in range(50)))
     new = await life.offer(item(308, [step("LAND", "land"), step("ECO", "ecology")], version=2))
     await _in_force(life, new)

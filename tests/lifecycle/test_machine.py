@@ -302,7 +302,7 @@ class Life(RuleBasedStateMachine):
         one = self.model.steps[name]
         again = one.state == "refused"
         allowed = self._free(name) and not one.stopped
-        body = {"reason_code": "site", "reason": "不符合条件"}
+        body = {"reason_code": "conditions-not-met", "reason": "不符合条件"}
         self._step(name, "refuse", body, allowed=allowed, repeated=again)
         if allowed:
             one.state, one.appeal = "refused", "none"
@@ -365,7 +365,7 @@ class Life(RuleBasedStateMachine):
         model = self.model
         allowed = model.phase == "running" and model.steps[name].state in ("granted", "refused")
         self.count += 1
-        body = {"reason_code": "error", "reason": f"有误 {self.count}", "reopen": True}
+        body = {"reason_code": "facts-unclear", "reason": f"有误 {self.count}", "reopen": True}
         self._step(name, "annulment", body, allowed=allowed)
         if allowed:
             self._reopen(name)

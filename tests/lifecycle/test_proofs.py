@@ -1,11 +1,9 @@
 """Proofs are fetched, across services: from the draft's consent to the certificate, and everything that comes between."""
 
-import io
 from collections import Counter
 from datetime import timedelta
 
 import httpx
-from PIL import Image
 from tongban_schemas.events.access import AccessErased
 from tongban_schemas.events.evidence import (
     EvidenceChecked,
@@ -20,7 +18,7 @@ from tongban_schemas.events.evidence import (
 from tests.lifecycle import families
 from tests.lifecycle.edge import PULLED
 from tests.lifecycle.families import ENROLMENT, OWN, STEPS, Family, kind
-from tests.lifecycle.world import World
+from tests.lifecycle.world import World, picture
 
 _PROVIDERS = {"public-security", "housing", "human-resources", "street-office-98", "national-population"}
 _FETCHED = 8
@@ -35,17 +33,13 @@ async def _decided(life: World, case: object, *but: str) -> None:
 
 
 async def _last(life: World, case: object) -> None:
-    await life.act(case, "RX", "grant", life.officer("education"))  # type: ignore[arg-type]
-
-
-def _picture() -> bytes:
-    drawn = io.BytesIO()
-    Image.new("RGB", (120, 120), "white").save(drawn, "PNG")
-    return drawn.getvalue()
+    said = life.catalog.item(ENROLMENT).step("RX").grant
+    assert said is not None
+    await life.act(case, "RX", "grant", life.officer("education"), {"fields": said.example()})  # type: ignore[arg-type]
 
 
 async def _bring(life: World, who: Family, case: object, material: str) -> httpx.Response:
-    return await life.send("intake", "PUT", f"/v1/proofs/{case}/{material}/file", who.parent, content=_picture())
+    return await life.send("intake", "PUT", f"/v1/proofs/{case}/{material}/file", who.parent, content=picture())
 
 
 async def test_five_proofs_of_five_departments_and_nothing_is_uploaded(life: World) -> None:

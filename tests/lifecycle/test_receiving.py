@@ -17,14 +17,13 @@ from tongban_schemas.events.approvals import ApprovalOpened
 from tests.lifecycle.sample import item, limit, material, step
 from tests.lifecycle.world import World, end_of
 
-_SHA = "0" * 64
 _ACCEPTANCE = {"by": "officer", "department": "lead", "notice": limit(5)}
 _MATERIALS = [material("plan"), material("consent", tolerable=limit(20))]
 
 
 async def _case(life: World, serial: int, given: tuple[str, ...] = ("plan", "consent")) -> UUID:
     one = item(serial, [step("LAND", "land", inputs=["plot"])], acceptance=_ACCEPTANCE, materials=_MATERIALS)
-    return await life.apply(life.person("applicant"), await life.offer(one), None, materials=dict.fromkeys(given, _SHA))
+    return await life.apply_with(life.person("applicant"), await life.offer(one), given)
 
 
 async def _desk(life: World, case: UUID, verb: str, body: object) -> httpx.Response:
@@ -73,7 +72,9 @@ async def test_the_notice_names_everything_at_once_and_there_is_no_second(life: 
     second = await _desk(life, case, "notice", {"fields": ["noise"], "materials": [], "message": "还有一处"})
     assert second.status_code == 409
     assert second.json()["detail_zh"]
-    body = {"request": str(notice.id), "answers": {"plot": 90}, "materials": {"plan": _SHA, "consent": _SHA}}
+    body = {"request": str(notice.id), "answers": {"plot": 90}}
+    assert (await _citizen(life, case, "corrections", body)).status_code == 422
+    await life.bring(life.person("applicant"), case, ("plan", "consent"))
     assert (await _citizen(life, case, "corrections", body)).status_code == 202
     late = await _desk(life, case, "notice", {"fields": ["noise"], "materials": [], "message": "还有一处"})
     assert (late.status_code, _kind(late)) == (409, "second-notice")
@@ -113,7 +114,7 @@ async def test_a_promise_that_is_kept_in_time(life: World) -> None:
     case = await _case(life, 205, given=("plan",))
     await _desk(life, case, "accept", {"promised": ["consent"]})
     await life.move("2026-03-20")
-    assert (await _citizen(life, case, "materials", {"materials": {"consent": _SHA}})).status_code == 202
+    await life.bring(life.person("applicant"), case, ("consent",))
     await life.move("2026-04-10")
     assert await life.said(case, ApplicationPromiseOverdue) == []
 
@@ -124,7 +125,11 @@ async def test_withdrawn_until_the_decision_and_not_after(life: World) -> None:
     assert (await _citizen(life, first, "withdrawal", None)).status_code == 202
     second = await life.apply(life.person("applicant"), one)
     await life.act(
-        second, "LAND", "refuse", life.officer("natural-resources"), {"reason_code": "no", "reason": "不符合"}
+        second,
+        "LAND",
+        "refuse",
+        life.officer("natural-resources"),
+        {"reason_code": "conditions-not-met", "reason": "不符合"},
     )
     answer = await _citizen(life, second, "withdrawal", None)
     assert answer.status_code == 409

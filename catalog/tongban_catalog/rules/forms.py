@@ -13,22 +13,43 @@ from tongban_catalog.source import Place, Source
 
 
 def form(source: Source, _: Mapping[str, Department]) -> Iterator[Problem]:
-    """The form compiles, requires only its own fields, labels its choices, and its examples are right answers."""
-    schema: JsonObject = source.data["form"]
+    """The forms compile, require only their own fields, label their choices, and their examples are right answers."""
+    yield from _form(source, ("form",), source.data["form"])
+    for index, step in enumerate(source.data["steps"]):
+        if "grant" in step:
+            yield from _form(source, ("steps", index, "grant"), step["grant"])
+            yield from _fillable(source, ("steps", index), step)
+
+
+def _fillable(source: Source, place: Place, step: JsonObject) -> Iterator[Problem]:
+    """Somebody fills in what a grant has to say: one officer, and no rule or silence where something is required."""
+    if step.get("quorum", 1) != 1:
+        zh, en = (
+            "多人共同决定的步骤不能填写决定内容",
+            "several officers decide this step: none of them says what a grant says",
+        )
+        yield problem(source, [*place, "grant"], "grant-quorum", zh, en)
+    alone = step["decide"]["by"] == "rule" or "silence" in step
+    if alone and step["grant"]["required"]:
+        zh = "规则或者默许也能准予这一步骤，决定内容不能必填"
+        en = "a rule or silence may grant this step, and nobody then fills in what is required here"
+        yield problem(source, [*place, "grant", "required"], "grant-by-nobody", zh, en)
+
+
+def _form(source: Source, where: Place, schema: JsonObject) -> Iterator[Problem]:
     try:
         compiled = Form.compile(schema)
     except (ValueError, jsonschema_rs.ValidationError) as error:
         said = str(error).splitlines()[0]
-        yield problem(
-            source, ["form"], "form-schema", f"表单不是有效的 JSON Schema:{said}", f"no valid JSON Schema: {said}"
-        )
+        zh, en = f"表单不是有效的 JSON Schema:{said}", f"no valid JSON Schema: {said}"
+        yield problem(source, where, "form-schema", zh, en)
         return
     for index, name in enumerate(schema["required"]):
         if name not in compiled.fields:
             zh, en = f"表单没有字段 {name}", f"the form has no field {name}"
-            yield problem(source, ["form", "required", index], "unknown-field", zh, en)
+            yield problem(source, [*where, "required", index], "unknown-field", zh, en)
     for name, answer in compiled.fields.items():
-        place: Place = ("form", "properties", name)
+        place: Place = (*where, "properties", name)
         if set(answer.get("x-labels", ())) != set(answer.get("enum", ())):
             zh, en = (
                 f"字段 {name} 的 x-labels 应与 enum 一一对应",

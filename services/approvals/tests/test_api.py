@@ -19,7 +19,7 @@ from tongban_schemas.events.approvals import (
 from .conftest import COLLEAGUE, ME, Deployment, MakeDeployment
 from .samples import CANARY, LAND, applied, corrected, granted, new_subject, published, refused, withdrawn
 
-REFUSAL = {"reason_code": "site-not-suitable", "reason": "选址不符合规划 The site does not fit the plan."}
+REFUSAL = {"reason_code": "conditions-not-met", "reason": "选址不符合规划 The site does not fit the plan."}
 WANTED = {"fields": ["land_area_m2", "contact_phone"], "message": "面积与图纸不符 The area differs from the drawings."}
 
 
@@ -230,7 +230,7 @@ async def test_text_that_is_no_unicode_is_refused_politely(land: Deployment) -> 
     async with land.client() as client:
         answer = await client.post(
             f"/v1/tasks/{subject}/KG/refuse",
-            content=b'{"reason_code": "no-good", "reason": "\\ud800"}',
+            content=b'{"reason_code": "conditions-not-met", "reason": "\\ud800"}',
             headers={"content-type": "application/json"},
         )
     assert answer.status_code == 422

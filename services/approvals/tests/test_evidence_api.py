@@ -130,7 +130,7 @@ async def test_a_grant_waits_for_proofs_and_a_refusal_does_not(desk: Desk) -> No
     await desk.hear(uploaded(failure))
     assert (await desk.post("AA/grant"))[1] == "evidence-unchecked"
     assert (await desk.post("BB/grant", departments=["heritage"]))[1] == "granted"
-    assert (await desk.post("AA/refuse", {"reason_code": "not-suitable", "reason": "?"}))[1] == "refused"
+    assert (await desk.post("AA/refuse", {"reason_code": "conditions-not-met", "reason": "?"}))[1] == "refused"
 
 
 async def test_an_upload_is_compared_with_the_original_once(desk: Desk) -> None:

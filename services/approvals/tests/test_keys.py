@@ -29,7 +29,7 @@ from .samples import (
 )
 
 BOTH = frozenset({"ecology", "heritage"})
-REFUSAL = {"reason_code": "not-suitable", "reason": "不符合 It does not fit."}
+REFUSAL = {"reason_code": "conditions-not-met", "reason": "不符合 It does not fit."}
 OPINION = {
     "id": "heritage-view",
     "name": {"zh": "文物意见", "en": "Heritage's view"},

@@ -43,8 +43,8 @@ from .samples import (
 from .test_time import _at
 
 BOTH = frozenset({"ecology", "heritage"})
-REFUSAL = {"reason_code": "not-suitable", "reason": "不符合 It does not fit."}
-ANNULMENT = {"reason_code": "false-material", "reason": "材料虚假 The material was false."}
+REFUSAL = {"reason_code": "conditions-not-met", "reason": "不符合 It does not fit."}
+ANNULMENT = {"reason_code": "fraud", "reason": "材料虚假 The material was false."}
 OPINION = {"id": "heritage-view", "name": {"zh": "文物意见", "en": "Heritage's view"}, "department": "heritage"}
 
 
@@ -329,7 +329,7 @@ async def test_decisions_are_documents_signed_by_their_department(deploy: MakeDe
     assert (content["decision"], content["decided_by"], content["number"]) == ("granted", "rule", yes.act.number)
     assert content["basis"][0].startswith("企业信息公示暂行条例第17条")
     content = verify(no.act, keys("heritage"))
-    assert (content["reason_code"], len(content["texts"])) == ("not-suitable", 1)
+    assert (content["reason_code"], len(content["texts"])) == ("conditions-not-met", 1)
     assert "六十日" in content["remedy"]
     assert REFUSAL["reason"] not in str(content)
     assert (await desk.get("BB"))["decisions"][-1]["act"] == no.act.number

@@ -155,7 +155,7 @@ async def test_special_procedures_stop_the_clock_and_overlapping_ones_do_not_cou
     await deployment.move(_at(3, 5, 2))
     await _post(deployment, f"{path}/procedures", {"procedure": "hearing"})
     for verb in ("grant", "refuse"):
-        body = {"reason_code": "no-good", "reason": "?"} if verb == "refuse" else None
+        body = {"reason_code": "conditions-not-met", "reason": "?"} if verb == "refuse" else None
         assert (await _post(deployment, f"{path}/{verb}", body))[1]["type"].endswith("procedure-running")
     await deployment.move(_at(3, 30, 2))
     assert await _times(deployment, *WARNED) == []

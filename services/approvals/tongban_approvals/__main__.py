@@ -5,5 +5,4 @@ from tongban_runtime.service import main
 from tongban_approvals.settings import Settings
 from tongban_approvals.wiring import wire
 
-if __name__ == "__main__":
-    main("tongban_approvals", Settings, wire)
+main("tongban_approvals", Settings, wire)

@@ -6,7 +6,10 @@ from tongban_certificates import importing
 from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.wiring import wire
 
-COMMANDS = {"import": importing.command}
+
+def load_settings() -> CertificatesSettings:
+    return CertificatesSettings()
+
 
 if __name__ == "__main__":
-    main("tongban_certificates", CertificatesSettings, wire, COMMANDS)
+    main("tongban_certificates", load_settings, wire, {"import": importing.command})

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item
+from tongban_schemas.events.approvals import grant_field
+from tongban_schemas.types import JsonObject
 
-from tongban_certificates.document import Bilingual, CertificateContent, DecisionLine
-from tongban_certificates.domain import CHINA, CaseFacts, DueCertificate
+from tongban_certificates.document import Bilingual, CertificateContent, DecisionLine, SaidLine
+from tongban_certificates.domain import CHINA, CaseFacts, DueCertificate, Grant
 
 SUBJECT_FIELD: Final = "project_name"
 """The answer that names what the certificate is about, where the item asks for one."""
@@ -73,6 +75,7 @@ def assemble(
             )
             for grant in due.grants
         ),
+        says=tuple(line for grant in due.grants for line in _says(grant, item, open_sealed)),
         number=number,
         replaces=replaces,
         issued_on=issued_on,
@@ -99,6 +102,28 @@ def masked_code(code: str) -> str:
     if len(code) < 12:
         return "*" * max(0, len(code) - 2) + code[-2:]
     return code[:6] + "*" * (len(code) - 10) + code[-4:]
+
+
+def _says(grant: Grant, item: Item, open_sealed: OpenSealed) -> list[SaidLine]:
+    """What a grant says beyond yes, by the names that its item gives, in the order of the item."""
+    form = item.step(grant.step).grant
+    if form is None:
+        return []
+    values = {name: open_sealed(grant_field(grant.step, name), sealed) for name, sealed in grant.sealed.items()}
+    values |= grant.fields
+    return [
+        SaidLine(Bilingual(form.label(name).zh, form.label(name).en), _value(schema, values[name]))
+        for name, schema in form.fields.items()
+        if name in values
+    ]
+
+
+def _value(schema: JsonObject, value: Any) -> Bilingual:
+    """A value as people read it: the label of a choice, yes or no, else itself."""
+    if isinstance(value, bool):
+        return Bilingual("是", "Yes") if value else Bilingual("否", "No")
+    label = schema.get("x-labels", {}).get(str(value))
+    return Bilingual(str(value), str(value)) if label is None else Bilingual(label["zh"], label["en"])
 
 
 def _answer(facts: CaseFacts, name: str, open_sealed: OpenSealed) -> tuple[str | None, bool]:

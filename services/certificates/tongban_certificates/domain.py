@@ -1,7 +1,7 @@
 """When a case has earned its certificate, and when it loses it. Pure: depends on the set of facts alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -49,12 +49,14 @@ FACTS: dict[str, type[EventData]] = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One department's yes, and the event that says it."""
+    """One department's yes, and the event that says it. ``fields`` and ``sealed``: what it says beyond yes."""
 
     step: str
     department: str
     at: datetime
     event: UUID
+    fields: JsonObject = field(default_factory=dict, hash=False)
+    sealed: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +183,10 @@ def _contradicted(stands: Standing, steps: frozenset[str]) -> bool:
 
 
 def _grants(decisions: Sequence[Decision]) -> tuple[Grant, ...]:
-    grants = [Grant(one.step, one.department, one.at, one.id) for one in decisions]
-    return tuple(sorted(grants, key=lambda grant: (grant.at, grant.step)))
+    return tuple(sorted(map(_grant, decisions), key=lambda grant: (grant.at, grant.step)))
+
+
+def _grant(one: Decision) -> Grant:
+    told = one.told.data
+    assert isinstance(told, ApprovalGranted)
+    return Grant(one.step, one.department, one.at, one.id, told.fields, told.sealed)

@@ -6,6 +6,7 @@ from uuid import UUID
 from tongban_catalog.item import Item
 from tongban_runtime.keys import KeyRequest
 from tongban_schemas.envelope import event_id
+from tongban_schemas.events.approvals import ApprovalGranted, grant_field
 from tongban_schemas.events.certificates import CertificateIssued
 
 from tongban_certificates.domain import CaseFacts
@@ -26,9 +27,15 @@ def issued_id(row: CertificateRow) -> UUID:
 
 
 def to_make(row: CertificateRow, case: CaseFacts | None, item: Item) -> KeyRequest:
-    """What is needed to make a certificate: the holder's name and code, where they are sealed, and the file's own key."""
+    """What is needed to make a certificate: the holder's name and code and what grants say, where sealed, and the file's key."""
     named = () if item.holder is None or case is None else (item.holder.name, item.holder.code)
     fields = {field for field in named if field is not None and case is not None and field in case.sealed}
+    fields |= {
+        grant_field(one.data.step, name)
+        for one in (() if case is None else case.events)
+        if isinstance(one.data, ApprovalGranted)
+        for name in one.data.sealed
+    }
     return KeyRequest(row.application, "certify", frozenset({*fields, file_field(row.number)}), row.issuer)
 
 

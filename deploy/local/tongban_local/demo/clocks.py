@@ -108,7 +108,7 @@ async def _pension(
             raise ProofFailedError("资金未到已开始办结 The last step began before the money came")
         await calendar.pass_days(days)
         await desks[step].act(case, step, "take")
-        await desks[step].act(case, step, "grant")
+        await desks[step].grant(case, step)
     await _finished(applicant, case)
     say("✓ 每一段各有十五个工作日，信息表和资金都到后才开始最后一段")
     say("  each stretch has fifteen working days; the last begins when both form and money are there")
@@ -122,7 +122,7 @@ async def _desk(stack: Stack, http: httpx.AsyncClient, department: str) -> Offic
 async def _granted(officer: Officer, case: UUID, step: str) -> None:
     await _opened(officer, case, step)
     await officer.act(case, step, "take")
-    await officer.act(case, step, "grant")
+    await officer.grant(case, step)
 
 
 async def _opened(officer: Officer, case: UUID, step: str) -> None:

@@ -31,7 +31,7 @@ async def grant_everything(officer: Officer, application: UUID, thought: tuple[f
 async def _grant(officer: Officer, application: UUID, step: str, thought: tuple[float, float]) -> None:
     await officer.act(application, step, "take")
     await asyncio.sleep(_thoughts.uniform(*thought))
-    await officer.act(application, step, "grant")
+    await officer.grant(application, step)
 
 
 async def alongside(work: Iterable[Coroutine[Any, Any, None]], wanted: Coroutine[Any, Any, Result]) -> Result:

@@ -93,6 +93,9 @@ def _require_correctable(item: Item, history: History, fields: Sequence[str], ma
     """What decides the course of the case stays, and nobody is asked for what a source gives (State Council Decree 716 art. 7)."""
     fetched, supplied = fetched_materials(history.proofs, history.announced), supplied_answers(history.proofs, item)
     errors = []
+    if not fields and not materials:
+        zh, en = "请标明需要补正的项或材料。", "Mark what is wrong or missing."
+        errors.append({"field": "fields", "message_zh": zh, "message_en": en})
     for name in fields:
         label = item.form.label(name)
         if name not in item.form.fields:

@@ -3,13 +3,23 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+from tongban_catalog.form import NOTHING, FieldError, Form
+from tongban_catalog.grounds import refusal_grounds
+from tongban_catalog.printable import named, unprintable
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
-from tongban_schemas.events.approvals import ApprovalConcurred, ApprovalGranted, ApprovalRefused, refusal_field
-from tongban_schemas.types import CHINA
+from tongban_runtime.problems import Problem
+from tongban_schemas.events.approvals import (
+    ApprovalConcurred,
+    ApprovalGranted,
+    ApprovalRefused,
+    grant_field,
+    refusal_field,
+)
+from tongban_schemas.types import CHINA, JsonObject
 
 from tongban_approvals import store
-from tongban_approvals.actions.conflicts import conflict_problem
+from tongban_approvals.actions.conflicts import conflict_problem, require_ground
 from tongban_approvals.actions.desk import Desk, enter
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import REMEDY, Casework
@@ -37,10 +47,16 @@ async def release(tx: Tx, casework: Casework, caller: Caller, application: UUID,
     return await store.hold_task(tx, application, step, None)
 
 
-async def grant(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str) -> DeskTask:
-    """Decides yes, or, where several officers have to agree, says yes as one of them. Raises `Problem` 404 or 409."""
+async def grant(
+    tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, fields: JsonObject
+) -> DeskTask:
+    """Decides yes, or, where several officers have to agree, says yes as one of them.
+
+    ``fields``: what the decision says beyond yes. Raises `Problem` 404, 409, or 422 when that is not what the item declares.
+    """
     desk = await enter(tx, casework, caller, application, step)
-    if desk.task.state == "granted" and desk.task.officer == caller.id:
+    plain, personal = _said(desk, fields)
+    if desk.task.state == "granted" and desk.task.officer == caller.id and _says(desk, plain):
         return desk.task
     desk.require_free()
     _require_ready(desk)
@@ -58,6 +74,8 @@ async def grant(tx: Tx, casework: Casework, caller: Caller, application: UUID, s
         yes = ApprovalConcurred(step=step, department=desk.task.department, officer=caller.id, round=desk.task.round)
         return await desk.decide(tx, (yes, (step, str(desk.task.round), str(caller.id))))
     conditional = bool(desk.history.promised_for(desk.step))
+    names = (step, str(desk.task.round))
+    sealed = await _sealed(desk, names, personal)
     data = ApprovalGranted(
         step=step,
         department=desk.task.department,
@@ -66,28 +84,73 @@ async def grant(tx: Tx, casework: Casework, caller: Caller, application: UUID, s
         round=desk.task.round,
         conditional=conditional,
         concurring=list(agreed),
+        fields=plain,
+        sealed=sealed,
         rests_on=list(grounds(desk.history, desk.item, desk.step)),
         act=desk.act(
             "grant",
             desk.task.department,
             step,
             desk.task.round,
+            sealed=[sealed[name] for name in sorted(sealed)],
             decision="granted",
             decided_by="officer",
             deemed=False,
             conditional=conditional,
+            says=plain,
         ),
     )
-    return await desk.decide(tx, (data, (step, str(desk.task.round))))
+    return await desk.decide(tx, (data, names))
+
+
+def _said(desk: Desk, fields: JsonObject) -> tuple[JsonObject, dict[str, str]]:
+    """What the decision says in the clear, and what of it is personal. Raises `Problem` 422."""
+    form = desk.step.grant or NOTHING
+    if errors := form.errors(fields) or _unprintable(form, fields):
+        raise Problem(
+            422,
+            "invalid-grant",
+            "决定的内容有误，请按 errors 逐项改正；需要填写的内容见这项任务的 grant。",
+            "What the decision says needs correcting: see errors. What it has to say is `grant` of the task.",
+            errors=errors,
+        )
+    return form.split_personal(fields)
+
+
+def _unprintable(form: Form, fields: JsonObject) -> list[FieldError]:
+    """What a certificate could not print."""
+    found = []
+    for name, value in fields.items():
+        if isinstance(value, str) and (strange := unprintable(value)):
+            label = form.label(name)
+            zh = f"“{label.zh}”中有证照无法印制的字符：{named(strange)}，请改写。"
+            en = f"“{label.en}” holds characters that no certificate can print: {named(strange)}. Write it differently."
+            found.append(FieldError(field=name, message_zh=zh, message_en=en))
+    return found
+
+
+def _says(desk: Desk, plain: JsonObject) -> bool:
+    """Whether the grant that counts says this already."""
+    latest = desk.history.standing.counting.get(desk.id)
+    return latest is not None and isinstance(told := latest.told.data, ApprovalGranted) and told.fields == plain
+
+
+async def _sealed(desk: Desk, names: tuple[str, ...], personal: dict[str, str]) -> dict[str, str]:
+    if not personal:
+        return {}
+    fields = {name: grant_field(desk.id, name) for name in personal}
+    keys = await desk.keys(*fields.values())
+    return {name: desk.seal(keys, ApprovalGranted, names, fields[name], text) for name, text in personal.items()}
 
 
 async def refuse(
     tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, reason_code: str, reason: str
 ) -> DeskTask:
-    """Decides no. The signed refusal names the legal basis and the remedy. Raises `Problem` 404 or 409."""
+    """Decides no. The signed refusal names the legal basis and the remedy. Raises `Problem` 404, 409, or 422 for no ground."""
     desk = await enter(tx, casework, caller, application, step)
     if await _is_repeated(desk, reason_code, reason):
         return desk.task
+    require_ground(reason_code, refusal_grounds(desk.step))
     desk.require_free()
     _require_ready(desk)
     names, field = (step, str(desk.task.round)), refusal_field(step)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from tongban_catalog.grounds import annulment_grounds
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
 from tongban_runtime.sealing import CaseKeys
@@ -12,7 +13,7 @@ from tongban_schemas.events.approvals import (
     appeal_decision_field,
 )
 
-from tongban_approvals.actions.conflicts import conflict_problem
+from tongban_approvals.actions.conflicts import conflict_problem, require_ground
 from tongban_approvals.actions.desk import Desk, Said, enter, require_duty
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain.steps import Appeal
@@ -33,8 +34,9 @@ async def annul(
     *,
     reopen: bool,
 ) -> DeskTask:
-    """Takes the step's decision back; with ``reopen`` it is decided anew. Raises `Problem` 403, 404 or 409."""
+    """Takes the step's decision back; with ``reopen`` it is decided anew. Raises `Problem` 403, 404, 409, or 422 for no ground."""
     require_duty(caller, "head")
+    require_ground(reason_code, annulment_grounds())
     desk = await enter(tx, casework, caller, application, step, "remedy")
     latest = desk.history.standing.latest.get(step)
     if desk.history.withdrawn:

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 from tongban_catalog.proofs import ProofState
 from tongban_schemas.events.approvals import DecidedBy, LimitKind, Silence
-from tongban_schemas.events.evidence import Grade, RefusalGround, Stage
+from tongban_schemas.events.evidence import Grade, RefusalGround, Stage, UploadReason
 from tongban_schemas.types import ItemRef, Limit
 
 from tongban_approvals.domain import TaskState
@@ -67,6 +67,14 @@ class Answer(BaseModel):
     correctable: bool
 
 
+class GrantedValue(BaseModel):
+    """One thing that a decision says. A personal one is opened for its own step alone; null otherwise."""
+
+    field: str
+    label: Name
+    value: Any
+
+
 class StepDecision(BaseModel):
     """What a department decided in this case. The reason of a refusal is told to its own step alone."""
 
@@ -81,6 +89,7 @@ class StepDecision(BaseModel):
     deemed: bool
     decided_by: DecidedBy
     at: datetime
+    says: list[GrantedValue]
     reason_code: str | None
     reason: str | None
     act: str | None = Field(description="Number of the formal act.")
@@ -175,7 +184,7 @@ class SourceCorrection(BaseModel):
 
 
 class Evidence(BaseModel):
-    """A proof that is fetched instead of asked for. ``rule`` and ``basis``: of the rule that stands in for it."""
+    """A material, fetched from its source or brought by the applicant. ``rule`` and ``basis``: of what stands in for it."""
 
     material: str
     name: Name
@@ -201,11 +210,26 @@ class Evidence(BaseModel):
     corrected: bool
     corrections: list[SourceCorrection]
     uploaded: UUID | None
-    file: bool = Field(description="The applicant brought a file; intake hands it out.")
+    uploaded_for: UploadReason | None = Field(description="Why the applicant brought it.")
+    file: bool = Field(
+        description="The applicant brought a file: intake hands it out at `/v1/proofs/{application}/{material}/file`."
+    )
+
+
+class Ground(BaseModel):
+    """On what a refusal or an annulment may rest."""
+
+    reason_code: str
+    name: Name
+    basis: list[Name]
 
 
 class TaskDetail(TaskSummary):
     """A task with its case: the current answers, what was decided before, what this step did and waits for."""
+
+    grant: dict[str, Any] | None = Field(description="JSON Schema of what a grant has to say; null: yes is all.")
+    grounds: list[Ground] = Field(description="On which a refusal may rest.")
+    annulment_grounds: list[Ground] = Field(description="On which a decision may be taken back.")
 
     submitted_at: datetime | None
     number: str | None = Field(description="The case number.")
@@ -225,8 +249,14 @@ class TaskDetail(TaskSummary):
     appeals: list[AppealSeen]
 
 
+class Grant(BaseModel):
+    """What a decision says beyond yes."""
+
+    fields: dict[str, Any] = Field(default={}, description="By the fields that `grant` of the task declares.")
+
+
 class Refusal(BaseModel):
-    """Why a step is refused (Administrative Licensing Law art. 38)."""
+    """Why a step is refused (Administrative Licensing Law art. 38). ``reason_code`` is one of the task's `grounds`."""
 
     reason_code: ReasonCode
     reason: Said
@@ -235,7 +265,7 @@ class Refusal(BaseModel):
 class CorrectionRequest(BaseModel):
     """Which answers and materials to correct, and what is wrong with them: everything at once."""
 
-    fields: Annotated[list[str], Field(min_length=1, max_length=100)]
+    fields: Annotated[list[str], Field(max_length=100)] = []
     materials: Annotated[list[str], Field(max_length=100)] = []
     message: Said
 

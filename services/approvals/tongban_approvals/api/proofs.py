@@ -54,6 +54,7 @@ def _shown(case: OpenCase, step: Step, proof: Proof, resources: Resources, keys:
         corrected=bool(proof.corrections),
         corrections=_corrections(case, step, proof),
         uploaded=UUID(proof.uploaded) if proof.uploaded else None,
+        uploaded_for=proof.uploaded_for,
         file=proof.uploaded is not None,
     )
 

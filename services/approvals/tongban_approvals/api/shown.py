@@ -2,11 +2,15 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
+from tongban_catalog.basis import Ground
+from tongban_catalog.form import NOTHING
+from tongban_catalog.grounds import annulment_grounds, refusal_grounds
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller, officer
 from tongban_runtime.problems import Problem
@@ -15,6 +19,7 @@ from tongban_schemas.events.approvals import (
     ApprovalGranted,
     ApprovalRefused,
     correction_field,
+    grant_field,
     opinion_field,
     refusal_field,
 )
@@ -28,6 +33,7 @@ from tongban_approvals.api.proofs import evidence_of
 from tongban_approvals.api.wanted import appeals_of, grounds_field
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import Due, dues
+from tongban_approvals.domain.evidence import correctable_fields
 from tongban_approvals.domain.steps import OpinionRequest
 from tongban_approvals.store import AskedOpinion, DeskTask
 
@@ -81,6 +87,9 @@ def detail(desk: Desk, known: Departments, resources: Resources, keys: CaseKeys)
         **summary(desk.task, desk.item, known, desk.now),
         submitted_at=history.submitted_at,
         number=history.number,
+        grant=None if step.grant is None else step.grant.schema,
+        grounds=_grounds(refusal_grounds(step)),
+        annulment_grounds=_grounds(annulment_grounds()),
         answers=answers_of(desk, keys),
         evidence=evidence_of(desk, step, resources, keys),
         promised=sorted(history.outstanding),
@@ -120,7 +129,8 @@ def limit_of(due: Due) -> dict[str, Any]:
 
 def answers_of(case: OpenCase, keys: CaseKeys) -> list[bodies.Answer]:
     """In the order of the form. Personal answers stay closed where their key was not given."""
-    form, history, fixed = case.item.form, case.history, case.item.deciding_fields
+    form, history = case.item.form, case.history
+    correctable = correctable_fields(history.proofs, case.item)
     names = [name for name in form.fields if name in history.answers or name in history.sealed]
     names += sorted((history.answers.keys() | history.sealed.keys()) - form.fields.keys())
     found = []
@@ -133,7 +143,7 @@ def answers_of(case: OpenCase, keys: CaseKeys) -> list[bodies.Answer]:
                 label=name_of(form.label(name)),
                 value=value,
                 personal=sealed is not None,
-                correctable=name in form.fields and name not in fixed,
+                correctable=name in correctable,
             )
         )
     return found
@@ -147,6 +157,7 @@ def _decisions(desk: Desk, known: Departments, keys: CaseKeys) -> list[bodies.St
         told = one.told.data
         assert isinstance(told, ApprovalGranted | ApprovalRefused)
         refusal = told if isinstance(told, ApprovalRefused) else None
+        says = [] if isinstance(told, ApprovalRefused) else _says(desk, told, keys)
         found.append(
             bodies.StepDecision(
                 decision=one.id,
@@ -160,12 +171,28 @@ def _decisions(desk: Desk, known: Departments, keys: CaseKeys) -> list[bodies.St
                 deemed=isinstance(told, ApprovalGranted) and told.deemed,
                 decided_by=told.decided_by,
                 at=one.at,
+                says=says,
                 reason_code=refusal.reason_code if refusal else None,
                 reason=opened(keys, refusal_field(one.step), refusal.reason if refusal else None),
                 act=told.act.number if told.act else None,
             )
         )
     return found
+
+
+def _grounds(known: Mapping[str, Ground]) -> list[bodies.Ground]:
+    return [
+        bodies.Ground(reason_code=one.id, name=name_of(one.name), basis=[name_of(basis.says) for basis in one.basis])
+        for one in known.values()
+    ]
+
+
+def _says(desk: Desk, told: ApprovalGranted, keys: CaseKeys) -> list[bodies.GrantedValue]:
+    form = desk.item.step(told.step).grant or NOTHING
+    values = {name: opened(keys, grant_field(told.step, name), sealed) for name, sealed in told.sealed.items()}
+    values |= told.fields
+    order = [*(name for name in form.fields if name in values), *sorted(values.keys() - form.fields.keys())]
+    return [bodies.GrantedValue(field=name, label=name_of(form.label(name)), value=values[name]) for name in order]
 
 
 def _procedures(desk: Desk) -> list[bodies.Procedure]:

@@ -11,7 +11,7 @@ from tongban_approvals import store
 from tongban_approvals.actions import corrections, decisions
 from tongban_approvals.actions.conflicts import not_found
 from tongban_approvals.actions.desk import desk_of, look
-from tongban_approvals.api.bodies import CorrectionRequest, Refusal, TaskDetail, TaskPage, TaskSummary
+from tongban_approvals.api.bodies import CorrectionRequest, Grant, Refusal, TaskDetail, TaskPage, TaskSummary
 from tongban_approvals.api.shown import Officer, casework_of, detail, read_cursor, summary, write_cursor
 from tongban_approvals.api.wanted import keys_of_task
 from tongban_approvals.casework import Casework
@@ -81,19 +81,24 @@ async def release(request: Request, caller: Officer, application: UUID, step: St
 
 
 @router.post("/{application}/{step}/grant")
-async def grant(request: Request, caller: Officer, application: UUID, step: StepId) -> TaskSummary:
+async def grant(
+    request: Request, caller: Officer, application: UUID, step: StepId, said: Grant | None = None
+) -> TaskSummary:
     """Decides yes; where several officers have to agree, says yes as one of them.
 
-    409 when another officer holds the step, it is decided, waiting or over, or it is not its turn.
+    Where the item declares what a grant says (`grant` of the task), ``fields`` holds it: it stands in the formal act and on the
+    certificate. 409 when another officer holds the step, it is decided, waiting or over, or it is not its turn; 422 for fields
+    that the item does not declare so.
     """
     casework = casework_of(request)
     async with request.app.state.runtime.pool.acquire() as tx, tx.transaction():
-        return await answer(tx, casework, await decisions.grant(tx, casework, caller, application, step))
+        fields = {} if said is None else said.fields
+        return await answer(tx, casework, await decisions.grant(tx, casework, caller, application, step, fields))
 
 
 @router.post("/{application}/{step}/refuse")
 async def refuse(request: Request, caller: Officer, application: UUID, step: StepId, refusal: Refusal) -> TaskSummary:
-    """Decides no, with a reason; the whole case is then over. 409 as for a grant."""
+    """Decides no, on a ground of the item or the law (`grounds` of the task); the whole case is then over. 409 as for a grant."""
     casework = casework_of(request)
     async with request.app.state.runtime.pool.acquire() as tx, tx.transaction():
         task = await decisions.refuse(tx, casework, caller, application, step, refusal.reason_code, refusal.reason)

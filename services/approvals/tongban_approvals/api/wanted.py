@@ -5,7 +5,14 @@ from tongban_catalog.parts import Step
 from tongban_runtime.auth import Caller
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.events.applications import APPEAL_FIELD
-from tongban_schemas.events.approvals import ApprovalRefused, correction_field, opinion_field, refusal_field
+from tongban_schemas.events.approvals import (
+    ApprovalGranted,
+    ApprovalRefused,
+    correction_field,
+    grant_field,
+    opinion_field,
+    refusal_field,
+)
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field
 
 from tongban_approvals.actions import opinions
@@ -76,6 +83,8 @@ def _words(desk: Desk) -> frozenset[str]:
     latest = desk.history.standing.latest.get(desk.id)
     if latest is not None and isinstance(latest.told.data, ApprovalRefused):
         found.add(refusal_field(desk.id))
+    if latest is not None and isinstance(latest.told.data, ApprovalGranted):
+        found |= {grant_field(desk.id, name) for name in latest.told.data.sealed}
     return frozenset(found)
 
 

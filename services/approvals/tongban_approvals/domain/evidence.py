@@ -151,3 +151,8 @@ def supplied_answers(known: Mapping[str, Proof], item: Item) -> frozenset[str]:
     """The answers that came from a source: the applicant disputes them there, and does not change them here."""
     given = {(one.material, one.resource) for one in known.values() if one.state == "provided" and not one.withdrawn}
     return frozenset(name for one in item.sources if (one.material, one.resource) in given for name in one.supplies)
+
+
+def correctable_fields(known: Mapping[str, Proof], item: Item) -> frozenset[str]:
+    """The answers that an applicant may be asked to correct: none that decides the course of the case or that a source gave."""
+    return frozenset(item.form.fields) - item.deciding_fields - supplied_answers(known, item)

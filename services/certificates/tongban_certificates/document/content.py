@@ -24,6 +24,14 @@ class DecisionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidLine:
+    """One thing that a decision says beyond yes: the school named, a condition."""
+
+    label: Bilingual
+    value: Bilingual
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateContent:
     """Everything that a certificate shows. ``number`` is the identifier of GB/T 36904, ``replaces`` the one that it follows.
 
@@ -45,6 +53,7 @@ class CertificateContent:
     valid_until: date | None
     issuer: Bilingual
     verification: str
+    says: tuple[SaidLine, ...] = ()
 
     def texts(self) -> Iterator[str]:
         """Every text that will be drawn."""
@@ -52,6 +61,8 @@ class CertificateContent:
         yield self.verification
         for name in (self.title, self.item, self.issuer):
             yield from (name.zh, name.en)
+        for said in self.says:
+            yield from (said.label.zh, said.label.en, said.value.zh, said.value.en)
         for line in self.decisions:
             yield from (line.step.zh, line.step.en, line.department.zh, line.department.en)
 
@@ -75,6 +86,7 @@ class CertificateContent:
                     }
                     for line in self.decisions
                 ],
+                "says": [{"label": _bilingual(one.label), "value": _bilingual(one.value)} for one in self.says],
                 "number": self.number,
                 "replaces": self.replaces,
                 "valid_until": None if self.valid_until is None else self.valid_until.isoformat(),

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
+from tongban_catalog.basis import Basis
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
-from tongban_catalog.parts import Basis
 from tongban_catalog.resource import Resource
 from tongban_runtime.auth import public
 
