@@ -7,7 +7,7 @@ An answer counts only when it comes from the source that was asked, and of it on
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from tongban_schemas.events.evidence import (
     EvidenceChecked,
@@ -26,8 +26,12 @@ from tongban_schemas.events.evidence import (
     Grade,
     UploadReason,
 )
+from tongban_schemas.types import Limit
 
 from tongban_catalog.item import Item
+
+DISPUTE_LIMIT: Final = Limit(number=10, unit="WD")
+"""How long a department has to answer what a person says against its record, or asks about its use of their data."""
 
 ProofState = Literal[
     "waiting", "retrying", "provided", "not-recorded", "refused", "objected", "failed", "substituted", "uploaded"

@@ -152,7 +152,13 @@ async def test_a_proof_that_is_wrong_is_disputed_on_its_own_page(desk: Desk) -> 
     sent = await post(desk, path, {"fields": ["address"], "text": lines})
     assert (sent.status_code, sent.headers["location"]) == (303, f"/drafts/{draft}")
     only(await desk.service.outbox(draft), EvidenceDisputed)
-    assert "来源部门正在核查" in await page(desk, f"/drafts/{draft}")
+    told = await page(desk, f"/drafts/{draft}")
+    assert re.search(r"来源部门正在核查，最迟 \d{4}年\d+月\d+日答复", told)
+    assert f'href="{path}"' not in told
+    open_still = await page(desk, path)
+    assert re.search(r"正在核查，最迟 \d{4}年\d+月\d+日答复", open_still)
+    assert 'name="text"' not in open_still
+    assert (await post(desk, path, {"fields": ["address"], "text": "另一件"})).status_code == 409
 
 
 async def test_an_upload_appears_only_after_the_fetch_has_failed_and_says_why(desk: Desk) -> None:

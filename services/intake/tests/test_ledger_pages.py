@@ -1,5 +1,6 @@
 """The ledger over HTTP and as pages: who looked, a doubt about a line, and the department's answer."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -64,6 +65,27 @@ async def test_the_pages_say_the_same_and_offer_a_doubt(counter: Counter, looked
     assert "<script" not in whole.text
 
 
+async def test_a_long_ledger_is_folded_by_month_and_user_and_has_pages(counter: Counter, looked: str) -> None:
+    vault: Vault = counter.service.intake.vault
+    for _ in range(105):
+        counter.clock.advance(timedelta(hours=13))
+        async with counter.service.runtime.pool.acquire() as tx, tx.transaction():
+            fields = frozenset({"contact_name"})
+            await vault.look(tx, KeyRequest(UUID(looked), "receive", fields, department=BODY, officer=counter.officer))
+    await fold(counter, looked)
+    async with counter.service.client(counter.person) as client:
+        first, second = await client.get("/ledger"), await client.get("/ledger?page=2")
+        one = await client.get(f"/ledger?who={BODY}")
+        odd = [await client.get(f"/ledger?page={page}&who=nobody") for page in ("0", "999999", "x", "-1")]
+    assert first.text.count('class="looked"') == 100
+    assert second.text.count('class="looked"') == 6
+    assert 'href="/ledger?page=2' in first.text
+    assert first.text.count("<h2") >= 2
+    assert first.text.count('<details class="user">') >= 2
+    assert '<details class="user" open>' in one.text
+    assert {answer.status_code for answer in odd} == {200}
+
+
 async def test_nobody_reads_another_person_s_ledger(counter: Counter, looked: str) -> None:
     async with counter.service.client(uuid4()) as other, officer(counter) as body, counter.service.client() as nobody:
         assert kind_of(await other.get(f"/v1/ledger/{looked}")) == (404, "no-such-case")
@@ -86,6 +108,11 @@ async def test_a_doubt_is_answered_by_its_department_and_stands_at_the_line(coun
         assert kind_of(unknown) == (404, "no-such-line")
     doubted = await counter.one(looked, AccessDoubted)
     assert QUESTION["text"] not in doubted.data.model_dump_json()
+    async with counter.service.client(counter.person) as client:
+        at_once = (await client.get(f"/applications/{looked}/ledger?sent=1")).text
+    assert "最迟 2026年3月16日答复" in at_once
+    assert "by 16 March 2026" in at_once
+    assert f'action="{path}"' not in at_once
     async with officer(counter, "housing") as other:
         assert (await other.get("/v1/doubts")).json() == []
         assert kind_of(await other.get(f"/v1/doubts/{looked}/{doubted.id}")) == (404, "no-such-doubt")

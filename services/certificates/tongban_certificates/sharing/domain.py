@@ -24,7 +24,6 @@ HOLDER: Final = "holder"
 """What a record is looked up by."""
 NEGOTIATION: Final = Limit(number=5, unit="WD")
 MEDIATION: Final = Limit(number=10, unit="WD")
-DISPUTE: Final = Limit(number=10, unit="WD")
 CATALOGUE_GRACE: Final = timedelta(minutes=2)
 """How long a request waits for an entry of the catalogue that it names and that is not known here."""
 STAGE_OF: Final[Mapping[RequestState, Stage]] = {

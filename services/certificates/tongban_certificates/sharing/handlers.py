@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from tongban_catalog.proofs import DISPUTE_LIMIT
 from tongban_runtime import facts
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
@@ -13,7 +14,7 @@ from tongban_schemas.events.certificates import CertificateIssued, CertificateRe
 from tongban_schemas.events.evidence import EvidenceDisputed, EvidenceObjected, EvidenceRequested
 
 from tongban_certificates.sharing import receivers, store
-from tongban_certificates.sharing.domain import DISPUTE, MEDIATION, NEGOTIATION, NEXT_STAGE
+from tongban_certificates.sharing.domain import MEDIATION, NEGOTIATION, NEXT_STAGE
 from tongban_certificates.sharing.store import Timer, TurnedAway
 
 _INTAKE = "/intake"
@@ -127,7 +128,7 @@ class SharingHandlers:
         fresh = [(event, one) for event, one in raised if event.id not in known and one.application not in erased]
         await receivers.add_disputes(tx, fresh)
         for event, one in fresh:
-            await store.start(tx, Timer(event.id, "answer", one.request, event.time, DISPUTE))
+            await store.start(tx, Timer(event.id, "answer", one.request, event.time, DISPUTE_LIMIT))
 
 
 def _forged(event: Event, provider: str, request: UUID | None) -> TurnedAway:

@@ -21,8 +21,10 @@ from tongban_intake.api.pages import PageApplication, page_application
 from tongban_intake.api.turned_away import TurnedAway, not_own
 from tongban_intake.ledger import LineShown
 from tongban_intake.ledger.doubting import answering, doubt, explain, look
+from tongban_intake.ledger.grouping import fold
 from tongban_intake.ledger.reading import CaseLedger, is_own, own_cases, plain_answers, read
 from tongban_intake.presentation import Words
+from tongban_intake.presentation.answering import answer_by
 from tongban_intake.store import doubts
 from tongban_intake.store.doubts import StoredDoubt
 
@@ -31,6 +33,7 @@ page_router = APIRouter(tags=["pages"], include_in_schema=False, route_class=Pag
 
 _LINES = 300
 _DOUBTS = 200
+_PAGE_DIGITS = 6
 _TEXT = 2000
 
 
@@ -172,11 +175,13 @@ async def post_explanation(
 
 
 @page_router.get("/ledger")
-async def ledger_page(request: Request, caller: Annotated[Caller, Depends(page_citizen)], sent: str = "") -> Response:
+async def ledger_page(
+    request: Request, caller: Annotated[Caller, Depends(page_citizen)], sent: str = "", who: str = "", page: str = ""
+) -> Response:
     """One's ledger over all cases, in plain words."""
     intake = intake_of(request)
-    told = _joined(await _read(intake, await own_cases(intake.pool, caller.id)), _LINES)
-    return pages.render("ledger.html", ledger=told, case=None, sent=bool(sent), signed_in=True)
+    found = await _read(intake, await own_cases(intake.pool, caller.id))
+    return await _page(intake, found, None, sent=bool(sent), who=who, page=page)
 
 
 @page_router.get("/applications/{application}/ledger")
@@ -185,10 +190,32 @@ async def case_ledger_page(
     caller: Annotated[Caller, Depends(page_citizen)],
     application: PageApplication,
     sent: str = "",
+    who: str = "",
+    page: str = "",
 ) -> Response:
     """The ledger of one case."""
-    own = await _own(intake_of(request), application, caller)
-    return pages.render("ledger.html", ledger=_joined([own], None), case=_name(own), sent=bool(sent), signed_in=True)
+    intake = intake_of(request)
+    own = await _own(intake, application, caller)
+    return await _page(intake, [own], _name(own), sent=bool(sent), who=who, page=page)
+
+
+async def _page(
+    intake: Intake, found: list[CaseLedger], case: CaseName | None, *, sent: bool, who: str, page: str
+) -> Response:
+    """One page of a ledger, folded; with the doubts that departments have still to answer, and until when."""
+    number = int(page) if page.isascii() and page.isdigit() and len(page) <= _PAGE_DIGITS else 1
+    asked = await doubts.open_of(intake.pool, [one.case for one in found])
+    calendars = await intake.shelf.calendars(intake.pool)
+    bodies = await intake.shelf.departments(intake.pool)
+    return pages.render(
+        "ledger.html",
+        folded=fold(_joined(found, None).lines, who, number),
+        path="/ledger" if case is None else f"/applications/{case.case}/ledger",
+        asked={line: answer_by(calendars, bodies, one.department, one.doubted_at) for line, one in asked.items()},
+        case=case,
+        sent=sent,
+        signed_in=True,
+    )
 
 
 @page_router.post("/applications/{application}/ledger/{event}/doubt")

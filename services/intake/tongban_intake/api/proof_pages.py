@@ -27,6 +27,7 @@ from tongban_intake.api.page_route import (
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.evidence.shown import CaseProofs, GivenValue, ProofDetail, case_proofs
 from tongban_intake.presentation import WHY_UPLOADED, YES_NO, ProofShown, Words, proofs_shown
+from tongban_intake.presentation.answering import answer_by
 from tongban_intake.presentation.shown import Department
 from tongban_intake.status import statuses_of
 from tongban_intake.store import applications
@@ -57,6 +58,8 @@ class ProofPage:
     told: CaseProofs
     words: dict[str, ProofShown]
     submitted: bool
+    answers_by: dict[str, Words]
+    """Until when the source has to answer the open dispute about a proof, by material."""
 
     @property
     def home(self) -> str:
@@ -85,6 +88,7 @@ async def proof_page_of(intake: Intake, case: UUID, caller: Caller) -> ProofPage
         resources = await intake.shelf.resources(tx)
         bodies = await intake.shelf.departments(tx)
         submitted = await applications.applicant_of(tx, case) is not None
+        calendars = await intake.shelf.calendars(tx)
 
     def department(name: str) -> Department:
         known = bodies.get(name)
@@ -93,7 +97,12 @@ async def proof_page_of(intake: Intake, case: UUID, caller: Caller) -> ProofPage
 
     told = case_proofs(seen, resources, bodies, 0)
     shown = proofs_shown(statuses_of(seen.proofs), seen.item, department)
-    return ProofPage(case, seen.item, told, {one.material: one for one in shown}, submitted)
+    by = {
+        one.material: day
+        for one in told.proofs
+        if one.disputed_at is not None and (day := answer_by(calendars, bodies, one.provider, one.disputed_at))
+    }
+    return ProofPage(case, seen.item, told, {one.material: one for one in shown}, submitted, by)
 
 
 @router.get("/applications/{application}/proofs")

@@ -90,6 +90,7 @@ class ProofDetail(BaseModel):
     reason: str | None = Field(default=None, description="Why it was refused or failed, as a code.")
     text: str | None = Field(default=None, description="The words of a refusal.")
     disputed: UUID | None = Field(default=None, description="Event id of the dispute that is open.")
+    disputed_at: datetime | None = None
     dispute_answer: DisputeAnswer | None = None
     corrections: list[CorrectedAt] = []
     rule: RuleShown | None = None
@@ -211,6 +212,7 @@ def proof_detail(
         reason=proof.reason,
         text=_refusal(seen, proof, keys),
         disputed=None if proof.disputed is None else UUID(proof.disputed),
+        disputed_at=next((fact.time for fact in seen.facts if str(fact.id) == proof.disputed), None),
         dispute_answer=_dispute_answer(seen, proof, keys),
         corrections=[
             CorrectedAt(at=one.at, changed=list(one.changed), withdrawn=one.withdrawn) for one in proof.corrections

@@ -64,6 +64,14 @@ async def of_line(tx: Tx, application: UUID, access: UUID) -> list[StoredDoubt]:
     return [_doubt(row) for row in rows]
 
 
+async def open_of(connection: Tx | Pool, cases: Iterable[UUID]) -> dict[UUID, StoredDoubt]:
+    """The doubts of cases that nobody has answered yet, by their line."""
+    rows = await connection.fetch(
+        "SELECT * FROM doubt WHERE application = ANY($1) AND explained_at IS NULL", list(cases)
+    )
+    return {row["access"]: _doubt(row) for row in rows}
+
+
 async def forget(tx: Tx, cases: Iterable[UUID]) -> None:
     """Removes the doubts of cases; that there were any stays in the ledger."""
     await tx.execute("DELETE FROM doubt WHERE application = ANY($1)", list(cases))
