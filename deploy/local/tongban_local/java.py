@@ -50,13 +50,18 @@ def java_version(java: Path) -> int:
 
 
 def kafka_jars(local: Path, announce: Announce = print_line) -> Path:
-    """Folder with the jars that `pom.xml` pins; fetched by Maven when they are not there yet.
+    """Folder with the jars of the broker. Raises as `maven_jars` does."""
+    return maven_jars(local, POM, "Kafka", "44 MB", announce)
 
-    local: the project's ignored folder; all its stacks share the jars.
+
+def maven_jars(local: Path, pom: Path, name: str, size: str, announce: Announce = print_line) -> Path:
+    """Folder with the jars that ``pom`` pins; fetched by Maven when they are not there yet.
+
+    local: the project's ignored folder; all its stacks share the jars. ``name`` and ``size`` are for people.
     Raises: MissingToolError without Maven, LocalStackError when Maven fails.
     """
-    store = local / "kafka-libs"
-    jars = store / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    store = local / f"{pom.parent.name}-libs"
+    jars = store / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if jars.is_dir():
         return jars
     store.mkdir(parents=True, exist_ok=True)
@@ -66,9 +71,9 @@ def kafka_jars(local: Path, announce: Announce = print_line) -> Path:
         maven = shutil.which("mvn")
         if maven is None:
             raise MissingToolError("Maven (mvn)", "apt-get install maven / brew install maven")
-        announce("      Kafka 的 jar 由 Maven 下载 jars are fetched by Maven (44 MB, once) …")
+        announce(f"      {name} 的 jar 由 Maven 下载 jars are fetched by Maven ({size}, once) …")
         with tempfile.TemporaryDirectory(dir=store, prefix="fetch-") as fetched:
-            _copy_dependencies(maven, Path(fetched) / "libs")
+            _copy_dependencies(maven, pom, name, Path(fetched) / "libs")
             (Path(fetched) / "libs").rename(jars)
     return jars
 
@@ -84,10 +89,10 @@ def kafka_version(jars: Path) -> str:
     raise LocalStackError(f"{jars} 中没有 Kafka has no Kafka. 请删除该目录 Delete that folder and try again.")
 
 
-def _copy_dependencies(maven: str, target: Path) -> None:
-    command = [maven, "-B", "-q", "-Dstyle.color=never", "-f", str(POM), "dependency:copy-dependencies"]
+def _copy_dependencies(maven: str, pom: Path, name: str, target: Path) -> None:
+    command = [maven, "-B", "-q", "-Dstyle.color=never", "-f", str(pom), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={target}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    if done.returncode != 0 or not any(target.glob("kafka_*.jar")):
+    if done.returncode != 0 or not any(target.glob("*.jar")):
         said = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise LocalStackError(f"Maven 下载失败 Maven could not fetch the Kafka jars:\n{said}")
+        raise LocalStackError(f"Maven 下载失败 Maven could not fetch the jars of {name}:\n{said}")

@@ -1,0 +1,59 @@
+"""Signed certificates are what they say they are, for veraPDF: PDF/A-2u (ISO 19005-2) and PDF/UA-1 (ISO 14289-1)."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tongban_certificates.document import CertificateContent, CertificateRenderer
+from tongban_certificates.signing import CertificateSigner
+from tongban_local import java
+from tongban_local.stack import LOCAL, PROJECT
+
+HOLDERS = {
+    "company": "通办示范置业有限公司",
+    "extensions": "王\U0002a6a5\U0002a700\U0002b740\U0002b820\U0002ceb0",
+    "tibetan": "བསོད་ནམས་དབང་འདུས",
+    "latin": "José Ñandú & <Söhne>",
+}
+
+
+@pytest.fixture(scope="module")
+def verapdf() -> Callable[..., str]:
+    jars = java.maven_jars(LOCAL, PROJECT / "deploy/local/verapdf/pom.xml", "veraPDF", "9 MB")
+    command: list[str | Path] = [
+        java.find_java(),
+        "-cp",
+        f"{jars}/*",
+        "org.verapdf.apps.GreenfieldCliWrapper",
+        "--format",
+        "text",
+    ]
+
+    def check(flavour: str, *files: Path) -> str:
+        return subprocess.run([*command, "--flavour", flavour, *files], capture_output=True, text=True).stdout
+
+    return check
+
+
+def test_signed_certificates_keep_both_standards_and_a_missing_line_feed_is_found(
+    renderer: CertificateRenderer,
+    make_content: Callable[..., CertificateContent],
+    signer: CertificateSigner,
+    verapdf: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    contents = {name: make_content(holder=holder) for name, holder in HOLDERS.items()}
+    contents["pages"] = make_content(decisions=28)
+    files = []
+    for name, content in contents.items():
+        drawn = renderer.render(content)
+        assert re.search(rb"%%EOF\n\Z", drawn)
+        files.append(tmp_path / f"{name}.pdf")
+        files[-1].write_bytes(signer.sign(drawn, reason="签发电子证照 Certificate issued").pdf)
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(signer.sign(drawn.removesuffix(b"\n"), reason="x").pdf)
+    said = verapdf("2u", *files, broken).splitlines()
+    assert sorted(said) == sorted([*(f"PASS {file} 2u" for file in files), f"FAIL {broken} 2u"])
+    assert sorted(verapdf("ua1", *files).splitlines()) == sorted(f"PASS {file} ua1" for file in files)
