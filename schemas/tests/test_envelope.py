@@ -13,14 +13,13 @@ from tongban_schemas.envelope import (
     MalformedReason,
     MalformedRecordError,
     decode,
-    decode_attributes,
     decode_data,
-    decode_type,
     encode_body,
     encode_headers,
     event_id,
     from_structured,
     to_structured,
+    unwrap,
 )
 from tongban_schemas.events import EVENTS
 from tongban_schemas.events.applications import ApplicationSubmitted
@@ -100,7 +99,7 @@ def test_foreign_headers_are_left_alone(event: Event) -> None:
 def test_a_type_nobody_knows_is_no_event_and_its_own_attributes_are_not_judged(event: Event) -> None:
     foreign: Headers = [("ce_specversion", b"1.0"), ("ce_type", b"org.example.thing"), ("ce_id", b"17")]
     assert decode(foreign, b"{}", EVENTS) is None
-    assert decode_type(foreign) == "org.example.thing"
+    assert unwrap(foreign, b"{}").type == "org.example.thing"
     later = _with(encode_headers(event), "ce_type", b"cn.tongban.application.submitted.v2")
     assert decode(later, b"not even JSON", EVENTS) is None
 
@@ -227,8 +226,8 @@ def test_a_body_that_is_no_object_is_refused(event: Event, body: bytes) -> None:
     assert _reason([*encode_headers(event)], body)[0] == "bad_payload"
 
 
-def test_attributes_can_be_read_without_the_body(event: Event) -> None:
-    attributes = decode_attributes(encode_headers(event))
+def test_attributes_can_be_read_without_the_payload(event: Event) -> None:
+    attributes = unwrap(encode_headers(event), b"not even JSON").attributes()
     assert (attributes.type, attributes.sequence, attributes.time) == (event.type, 1, event.time)
     assert attributes.dataschema == "urn:tongban:schema:cn.tongban.application.submitted.v1"
 

@@ -4,7 +4,14 @@ from typing import Any
 
 import yaml
 
-from tongban_schemas.envelope import encode_headers, from_structured
+from tongban_schemas.envelope import (
+    DATASCHEMA_FORM,
+    SEQUENCE_FORM,
+    SOURCE_FORM,
+    SUBJECT_FORM,
+    encode_headers,
+    from_structured,
+)
 from tongban_schemas.events import EVENTS
 from tongban_schemas.examples import load_examples
 from tongban_schemas.json_schema import payload_schema
@@ -16,20 +23,43 @@ _REQUIRED = ("specversion", "id", "type", "source", "subject", "time", "sequence
 _UUID: JsonObject = {"type": "string", "format": "uuid"}
 _HEADERS: JsonObject = {
     "type": "object",
-    "description": "CloudEvents 1.0 in Kafka's binary content mode.",
+    "description": (
+        "CloudEvents 1.0 in Kafka's binary content mode, in which every event is written. Structured mode "
+        "(content-type application/cloudevents+json, the attributes without ce_ in the body) is read too. A record whose "
+        "attributes break a rule is set aside with its bytes; it stops nothing."
+    ),
     "required": [f"ce_{name}" for name in _REQUIRED],
     "properties": {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {**_UUID, "description": "Deterministic: a producer that repeats itself repeats the id."},
         "ce_type": {"type": "string", "description": "cn.tongban.<entity>.<past-tense>.v<major>"},
-        "ce_source": {"type": "string", "description": "The service, and the department where there is one."},
-        "ce_subject": {"type": "string", "description": "The record's key."},
-        "ce_time": {"type": "string", "format": "date-time", "description": "When it became true; UTC only."},
-        "ce_sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "1, 2, 3 per subject and source."},
+        "ce_source": {
+            "type": "string",
+            "pattern": f"^{SOURCE_FORM}$",
+            "description": "The service, and the department where there is one.",
+        },
+        "ce_subject": {"type": "string", "pattern": f"^{SUBJECT_FORM}$", "description": "The record's key."},
+        "ce_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it became true; UTC only, 1970 to 8999.",
+        },
+        "ce_sequence": {
+            "type": "string",
+            "pattern": f"^{SEQUENCE_FORM}$",
+            "description": (
+                "1, 2, 3 per subject and source; 2147483647 at most. It departs from CloudEvents' sequence extension, which "
+                "compares values as texts: compare these as numbers, or 10 stands before 9."
+            ),
+        },
         "ce_correlationid": {**_UUID, "description": "The application's id, or the publication's."},
         "ce_causationid": {**_UUID, "description": "The id of the event that caused this one."},
-        "ce_traceparent": {"type": "string", "description": "W3C Trace Context."},
-        "ce_dataschema": {"type": "string", "description": "urn:tongban:schema:<type>"},
+        "ce_traceparent": {"type": "string", "description": "W3C Trace Context; one of another form is left out."},
+        "ce_dataschema": {
+            "type": "string",
+            "pattern": f"^{DATASCHEMA_FORM}$",
+            "description": "urn:tongban:schema:<type>",
+        },
         "content-type": {"const": "application/json"},
     },
 }

@@ -34,7 +34,7 @@ def _read_time(value: object) -> object:
     """A text becomes a time here: what a function has looked at is no JSON to pydantic, so strict reading refuses it."""
     if isinstance(value, datetime):
         return value
-    if isinstance(value, str) and "T" in value:
+    if isinstance(value, str) and "T" in value.upper():
         with suppress(ValidationError):
             return _TIME.validate_python(value)
     raise ValueError(f"{_UTC_ONLY} or a number")
