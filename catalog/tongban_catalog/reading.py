@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError, for_code
+from tongban_runtime.fetching import new_client
 
 REQUEST_TIMEOUT_MS = 10_000
 _STALLED_SECONDS = 60
@@ -24,9 +25,8 @@ async def read_topic(kafka: str, topic: str, take: Callable[["ConsumerRecord[byt
     minute, a `KafkaError` of aiokafka when the broker cannot be reached, and what ``take`` raises.
     """
     partitions = await _partitions(kafka, topic)
-    consumer = AIOKafkaConsumer(
+    consumer = new_client(
         bootstrap_servers=kafka,
-        enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         client_id="tongban-catalog",

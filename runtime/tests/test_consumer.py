@@ -3,20 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
-from aiokafka import AIOKafkaProducer
-from tongban_runtime import facts
-from tongban_runtime.batch import Processor
-from tongban_runtime.consumer import CONSUMER_SETTINGS, Consumer, LogTruncatedError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+from tongban_runtime import facts, positions
+from tongban_runtime.batch import Batch, Processor
+from tongban_runtime.consumer import CONSUMER_SETTINGS, Consumer
 from tongban_runtime.database import Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.outcome import Done, Outcome, Park, Retry
-from tongban_runtime.parking import ParkingLimitError
+from tongban_runtime.records import Record
 from tongban_runtime.registry import Registry, Replay
+from tongban_runtime.standing import Standing
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, encode_body, encode_headers
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationSubmitted
@@ -30,6 +32,7 @@ class Desk:
     def __init__(self) -> None:
         self.broken: dict[str, Outcome | Exception] = {}
         self.clock = FakeClock()
+        self.standing = Standing(self.clock)
         self.registry = Registry()
         self.registry.add(
             self.handle,
@@ -69,8 +72,13 @@ class Desk:
             pool=pool,
             processor=self.processor(pool, topics, limit),
             heartbeat=Heartbeat("consumer"),
+            standing=self.standing,
             stall_limit=20,
         )
+
+
+def record(place: TopicPartition, offset: int, event: Event) -> Record:
+    return Record(place, offset, event.subject.encode(), tuple(encode_headers(event)), encode_body(event.data))
 
 
 @asynccontextmanager
@@ -104,6 +112,7 @@ async def wait_for(pool: Any, query: str, expected: int, *arguments: Any) -> Non
     assert count == expected
 
 
+ALL = list(range(6))
 FACTS = "SELECT count(*) FROM fact"
 PARKED = "SELECT count(*) FROM parked"
 
@@ -177,14 +186,40 @@ async def test_a_passing_failure_is_tried_again_by_itself(engines: Any, runtime_
 
 
 async def test_a_bad_deploy_stops_instead_of_parking_everything(engines: Any, runtime_pool: Any, topics: str) -> None:
+    """The partition stands, which is told; what another producer says, and every other partition, goes on."""
     desk = Desk()
     events = [submitted() for _ in range(10)]
     desk.broken = {event.subject: ValueError("a bug") for event in events}
     await send(engines.kafka, topics, events)
-    with pytest.raises(ParkingLimitError):
-        await asyncio.wait_for(desk.consumer(runtime_pool, engines.kafka, topics, limit=3).run(), 40)
+    async with running(desk.consumer(runtime_pool, engines.kafka, topics, limit=3)):
+        await wait_for(runtime_pool, PARKED, 3)
+        while not desk.standing.all():
+            await asyncio.sleep(0.05)
+        assert {stand.reason for stand in desk.standing.all()} == {"parking-limit"}
+        assert {stand.since for stand in desk.standing.all()} == {desk.clock.now()}
+        standing = {stand.partition for stand in desk.standing.all()}
+        while (free := submitted()) and DefaultPartitioner()(free.subject.encode(), ALL, ALL) in standing:
+            pass
+        await send(engines.kafka, topics, [free])
+        await wait_for(runtime_pool, FACTS, 1)
     assert await runtime_pool.fetchval(PARKED) == 3
-    assert await runtime_pool.fetchval("SELECT sum(next_offset) FROM position") == 3
+    assert await runtime_pool.fetchval("SELECT sum(next_offset) FROM position") == 4
+
+
+async def test_the_limit_counts_by_producer(runtime_pool: Any) -> None:
+    desk = Desk()
+    place = TopicPartition("tongban.applications.v1", 0)
+    claims = await positions.claim(runtime_pool, "desk", [place])
+    events = [replace(submitted(), source=f"/intake/{number % 3}") for number in range(6)]
+    desk.broken = {event.subject: ValueError("a bug") for event in events}
+    records = [record(place, offset, event) for offset, event in enumerate([*events, submitted()])]
+    result = await desk.processor(runtime_pool, "", limit=2).process(Batch(records, claims))
+    assert (result.advanced, result.limited) == ({place: 7}, set())
+    more = replace(submitted(), source="/intake/1")
+    desk.broken[more.subject] = ValueError("a bug")
+    late = [record(place, 7, more), record(place, 8, submitted())]
+    result = await desk.processor(runtime_pool, "", limit=2).process(Batch(late, claims))
+    assert (result.advanced, result.limited) == ({}, {place})
 
 
 async def test_unreadable_records_are_set_aside_and_nothing_stops(engines: Any, runtime_pool: Any, topics: str) -> None:
@@ -249,20 +284,12 @@ async def test_a_known_event_with_a_bad_payload_holds_its_case(engines: Any, run
 
 
 async def test_a_gap_in_the_log_is_never_stepped_over(runtime_pool: Any, topics: str) -> None:
-    from aiokafka import TopicPartition
-    from tongban_runtime import positions
-    from tongban_runtime.batch import Batch
-    from tongban_runtime.records import Record
-
     desk = Desk()
     processor = desk.processor(runtime_pool, "")
     place = TopicPartition("tongban.applications.v1", 0)
     claims = await positions.claim(runtime_pool, "desk", [place])
     events = [submitted() for _ in range(4)]
-    records = [
-        Record(place, offset, event.subject, tuple(encode_headers(event)), encode_body(event.data))
-        for offset, event in enumerate(events)
-    ]
+    records = [record(place, offset, event) for offset, event in enumerate(events)]
     assert (await processor.process(Batch([records[0]], claims))).advanced == {place: 1}
     assert (await processor.process(Batch([records[2], records[3]], claims))).misplaced == {place}
     assert (await processor.process(Batch([records[0], records[1], records[3]], claims))).misplaced == {place}
@@ -270,12 +297,16 @@ async def test_a_gap_in_the_log_is_never_stepped_over(runtime_pool: Any, topics:
     assert await runtime_pool.fetchval(FACTS) == 4
 
 
-async def test_a_log_shorter_than_the_position_stops_the_service(engines: Any, runtime_pool: Any, topics: str) -> None:
+async def test_a_log_shorter_than_the_position_stands_and_is_told(engines: Any, runtime_pool: Any, topics: str) -> None:
     """The broker's data was lost or swapped: going on would pass over every new event in silence."""
     desk = Desk()
     await runtime_pool.execute(
         "INSERT INTO position (consumer, topic, partition, next_offset) VALUES ('desk', $1, 0, 7)",
         f"{topics}tongban.applications.v1",
     )
-    with pytest.raises(LogTruncatedError, match="the position is 7"):
-        await asyncio.wait_for(desk.consumer(runtime_pool, engines.kafka, topics).run(), 40)
+    async with running(desk.consumer(runtime_pool, engines.kafka, topics)):
+        async with asyncio.timeout(40):
+            while not (standing := desk.standing.all()):
+                await asyncio.sleep(0.05)
+    assert [(stand.partition, stand.reason) for stand in standing] == [(0, "log-truncated")]
+    assert await runtime_pool.fetchval("SELECT next_offset FROM position WHERE partition = 0") == 7

@@ -1,8 +1,10 @@
 """One batch, one transaction: guard, hand to the handlers, park what cannot be handled, move the positions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from aiokafka import TopicPartition
 from opentelemetry.trace import Span
@@ -13,8 +15,9 @@ from tongban_schemas.topics import TOPICS
 from tongban_runtime import logs, parking, positions
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
+from tongban_runtime.fetching import following
 from tongban_runtime.outcome import Done, Outcome, Park, ParkReason, Retry
-from tongban_runtime.parking import Parked
+from tongban_runtime.parking import Parked, ParkingLimitError, Waiting
 from tongban_runtime.positions import Position
 from tongban_runtime.records import Record, Unreadable, read
 from tongban_runtime.registry import Handler, Registry
@@ -24,15 +27,19 @@ RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 6
 """Pauses before a parked key is tried again; after the last one it waits for an operator."""
 
 
-_NOT_THE_EVENTS_FAULT: tuple[type[Exception], ...] = (*ENGINE_ERRORS, parking.ParkingLimitError)
-
-
 class NotDoneError(Exception):
     """A handler ended in something other than `Done`, so its transaction must not commit."""
 
     def __init__(self, outcome: Retry | Park) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
+
+
+class NothingParkedError(Exception):
+    """Nothing of this key or number is parked here."""
+
+
+Find = Callable[[Tx], Awaitable[list[Waiting]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,40 @@ class Batch:
 
 @dataclass(slots=True)
 class Result:
-    """What a batch came to: new positions, and partitions that this instance must claim anew."""
+    """What a batch came to: new positions, partitions that must be claimed anew, and those that stand at the limit."""
 
     advanced: dict[TopicPartition, int] = field(default_factory=dict)
     fenced: set[TopicPartition] = field(default_factory=set)
     misplaced: set[TopicPartition] = field(default_factory=set)
+    limited: set[TopicPartition] = field(default_factory=set)
+
+
+Attempt = Callable[[Sequence[Any]], Awaitable[None]]
+
+
+async def in_halves(
+    items: Sequence[Any],
+    attempt: Attempt,
+    alone: Callable[[Any, Exception], Awaitable[None]],
+    *,
+    passing: tuple[type[Exception], ...],
+) -> None:
+    """Attempts a batch; one that fails is attempted in halves, in order, down to what fails ``alone``.
+
+    Errors that are ``passing`` are no item's fault: they are raised.
+    """
+    try:
+        await attempt(items)
+    except passing:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others of the batch go on
+        logs.warning("consumer.batch-split", error=error, records=len(items))
+        if len(items) == 1:
+            await alone(items[0], error)
+            return
+        middle = len(items) // 2
+        for half in (items[:middle], items[middle:]):
+            await in_halves(half, attempt, alone, passing=passing)
 
 
 class Processor:
@@ -69,27 +105,24 @@ class Processor:
     async def process(self, batch: Batch) -> Result:
         """Handles a batch. One that fails is retried in halves, down to the single event that fails, which is parked.
 
-        Raises `ParkingLimitError`, and the engines' errors when the batch must be read again.
+        A partition whose next record may not be parked any more (`ParkingLimitError`) stands; the others go on. Raises the
+        engines' errors when the batch must be read again.
         """
         result = Result()
-        await self._process(batch.records, batch.claims, result)
-        return result
 
-    async def _process(
-        self, records: Sequence[Record], claims: Mapping[TopicPartition, Position], result: Result
-    ) -> None:
-        try:
-            await self._transact(records, claims, result)
-        except _NOT_THE_EVENTS_FAULT:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is answered by a retry, then by parking
-            if len(records) == 1:
-                await self._park_failed(records[0], claims, result, error)
-                return
-            logs.warning("consumer.batch-split", error=error, records=len(records))
-            middle = len(records) // 2
-            await self._process(records[:middle], claims, result)
-            await self._process(records[middle:], claims, result)
+        async def attempt(records: Sequence[Record]) -> None:
+            await self._transact([one for one in records if one.place not in result.limited], batch.claims, result)
+
+        async def alone(record: Record, error: Exception) -> None:
+            try:
+                if isinstance(error, ParkingLimitError):
+                    raise error
+                await self._park_failed(record, batch.claims, result, error)
+            except ParkingLimitError:
+                result.limited.add(record.place)
+
+        await in_halves(batch.records, attempt, alone, passing=ENGINE_ERRORS)
+        return result
 
     async def _transact(
         self, records: Sequence[Record], claims: Mapping[TopicPartition, Position], result: Result
@@ -120,10 +153,9 @@ class Processor:
             if record.offset >= current[record.place].next_offset:
                 accepted[record.place].append(record)
         for place, position in current.items():
-            following = range(position.next_offset, position.next_offset + len(accepted[place]))
             if position.epoch != claims[place].epoch:
                 result.fenced.add(place)
-            elif place.topic not in self._compacted and [r.offset for r in accepted[place]] != list(following):
+            elif place.topic not in self._compacted and _has_gap(position.next_offset, accepted[place]):
                 result.misplaced.add(place)
             else:
                 continue
@@ -131,23 +163,27 @@ class Processor:
         return [record for group in accepted.values() for record in group]
 
     async def _sort_out(self, tx: Tx, records: Sequence[Record], spans: list[Span]) -> tuple[list[Parked], list[Event]]:
-        waiting = await parking.waiting_keys(tx, self._consumer, {record.key for record in records if record.key})
+        subjects = {subject for record in records if (subject := record.subject)}
+        waiting = await parking.waiting_keys(tx, self._consumer, subjects)
         parked: list[Parked] = []
         events: list[Event] = []
         for record in records:
-            if record.key in waiting:
-                parked.append(Parked(record, record.key, "behind", "an earlier event of this key is parked"))
+            if record.subject in waiting:
+                parked.append(Parked(record, record.subject, "behind", "an earlier event of this key is parked"))
                 continue
-            match read(record, record.place.topic.removeprefix(self._prefix), self.registry.models):
+            match self._read(record):
                 case Unreadable(reason, detail, holds_key):
-                    parked.append(Parked(record, record.key if holds_key else None, reason, detail))
-                    if holds_key and record.key:
-                        waiting.add(record.key)
+                    parked.append(Parked(record, record.subject if holds_key else None, reason, detail))
+                    if holds_key and record.subject:
+                        waiting.add(record.subject)
                 case None:
                     self._pass_over(record)
                 case event:
                     events.append(_traced(event, spans))
         return parked, events
+
+    def _read(self, record: Record) -> Event | Unreadable | None:
+        return read(record, record.place.topic.removeprefix(self._prefix), self.registry.models)
 
     def _pass_over(self, record: Record) -> None:
         count("tongban.events.ignored")
@@ -175,11 +211,10 @@ class Processor:
     ) -> None:
         reason, detail, after = _judge(error, attempts=0)
         retry_at = None if after is None else self._clock.now() + after
-        logs.warning("consumer.batch-split", error=error, records=1)
         async with self._pool.acquire() as tx, tx.transaction():
             for accepted in await self._guard(tx, [record], claims, result):
                 await parking.park(
-                    tx, self._consumer, [Parked(accepted, accepted.key, reason, detail, retry_at)], self._keys_limit
+                    tx, self._consumer, [Parked(accepted, accepted.subject, reason, detail, retry_at)], self._keys_limit
                 )
                 await positions.advance(tx, self._consumer, {accepted.place: accepted.offset + 1})
                 result.advanced[accepted.place] = accepted.offset + 1
@@ -189,18 +224,48 @@ class Processor:
         async with self._pool.acquire() as connection:
             due = await parking.due_keys(connection, self._consumer, self._clock.now())
         for key, attempts in due:
-            await self.release(key, attempts)
+            with suppress(NothingParkedError):
+                await self.release(key, attempts)
 
     async def release(self, key: str, attempts: int = 0) -> int:
-        """Handles the parked events of a key, in order, in one transaction; returns how many, or 0 when it failed again."""
+        """Handles the parked events of a key, in order, in one transaction; returns how many, or 0 when one failed again.
+
+        Raises `NothingParkedError`.
+        """
+        return await self._release(lambda tx: parking.of_key(tx, self._consumer, key), attempts)
+
+    async def release_record(self, number: int) -> int:
+        """`release` of one record that was parked without a key."""
+        return await self._release(lambda tx: parking.one(tx, self._consumer, number), 0)
+
+    async def discard(self, key: str) -> int:
+        """Forgets the parked records of a key, for an operator who looked; says how many. Raises `NothingParkedError`."""
+        return await self._discard(lambda tx: parking.of_key(tx, self._consumer, key))
+
+    async def discard_record(self, number: int) -> int:
+        """`discard` of one record that was parked without a key."""
+        return await self._discard(lambda tx: parking.one(tx, self._consumer, number))
+
+    async def _discard(self, find: Find) -> int:
+        async with self._pool.acquire() as tx, tx.transaction():
+            await positions.lock_all(tx, self._consumer)
+            found = await _found(find, tx)
+            await parking.forget(tx, self._consumer, [one.id for one in found])
+        for one in found:
+            place = one.record.place
+            logs.warning("parked.discarded", topic=place.topic, partition=place.partition, offset=one.record.offset)
+        return len(found)
+
+    async def _release(self, find: Find, attempts: int) -> int:
         spans: list[Span] = []
+        found: Sequence[Waiting] = ()
         try:
             async with self._pool.acquire() as tx, tx.transaction():
                 await positions.lock_all(tx, self._consumer)
-                records = await parking.records_of(tx, self._consumer, key)
+                found = await _found(find, tx)
                 events: list[Event] = []
-                for record in records:
-                    match read(record, record.place.topic.removeprefix(self._prefix), self.registry.models):
+                for one in found:
+                    match self._read(one.record):
                         case Unreadable(reason, detail, _):
                             raise NotDoneError(Park(reason, detail))
                         case None:
@@ -208,20 +273,41 @@ class Processor:
                         case event:
                             events.append(_traced(event, spans))
                 await self._run_handlers(tx, events)
-                await parking.forget(tx, self._consumer, key)
+                await parking.forget(tx, self._consumer, [one.id for one in found])
+        except NothingParkedError:
+            raise
         except ENGINE_ERRORS:
             raise
-        except Exception as error:  # noqa: BLE001 - as in `_process`
+        except Exception as error:  # noqa: BLE001 - as in `in_halves`
             _, detail, after = _judge(error, attempts)
             retry_at = None if after is None else self._clock.now() + after
             async with self._pool.acquire() as tx, tx.transaction():
-                await parking.postpone(tx, self._consumer, key, retry_at, detail)
+                await parking.postpone(tx, self._consumer, found[0].id, retry_at, detail)
+            logs.warning(
+                "parked.failed-again", error=error, records=len(found), event_id=found[0].record.header("ce_id")
+            )
             return 0
         finally:
             for span in spans:
                 span.end()
-        logs.info("parked.released", events=len(records))
-        return len(records)
+        logs.info("parked.released", events=len(found))
+        return len(found)
+
+
+async def _found(find: Find, tx: Tx) -> list[Waiting]:
+    found = await find(tx)
+    if not found:
+        raise NothingParkedError
+    return found
+
+
+def _has_gap(next_offset: int, records: Sequence[Record]) -> bool:
+    """Whether an offset that can be a record is missing before one of the records of a partition."""
+    for record in records:
+        if record.offset != following(record.place, next_offset):
+            return True
+        next_offset = record.offset + 1
+    return False
 
 
 def _judge(error: Exception, attempts: int) -> tuple[ParkReason, str, timedelta | None]:

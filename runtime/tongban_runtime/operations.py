@@ -1,23 +1,33 @@
-"""What every service offers its operators: health, and the parked keys with their release."""
+"""What every service offers its operators: health, and what is parked, to be released or discarded."""
 
+from collections.abc import Awaitable
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from tongban_runtime import parking
 from tongban_runtime.auth import operator, public
+from tongban_runtime.batch import NothingParkedError
 from tongban_runtime.problems import Problem
 
 router = APIRouter(tags=["operations"])
+
+_PAGE: Final = 200
+_MAX_NUMBER: Final = 2**63 - 1
+Number = Annotated[int, Query(ge=0, le=_MAX_NUMBER)]
 
 
 class ParkedRecord(BaseModel):
     """Something that waits: where it stands and why, never what it says."""
 
+    id: int
+    consumer: str
     key: str | None
+    producer: str
     topic: str
     partition: int
     record_offset: int
@@ -31,9 +41,15 @@ class ParkedRecord(BaseModel):
 
 
 class Released(BaseModel):
-    """How many events of the key were handled."""
+    """How many parked events were handled."""
 
     events: int
+
+
+class Discarded(BaseModel):
+    """How many parked records were left out for good."""
+
+    records: int
 
 
 @router.get("/health/live", dependencies=[Depends(public)])
@@ -45,29 +61,87 @@ async def live(request: Request) -> JSONResponse:
 
 @router.get("/health/ready", dependencies=[Depends(public)])
 async def ready(request: Request) -> JSONResponse:
-    """200 when the database answers."""
-    await request.app.state.runtime.pool.fetchval("SELECT 1")
-    return JSONResponse({"ready": True})
+    """200 when the database answers; names the partitions that stand still, which are no reason to send nobody here."""
+    runtime: Any = request.app.state.runtime
+    await runtime.pool.fetchval("SELECT 1")
+    return JSONResponse({"ready": True, "standing": _standing(runtime)})
+
+
+@router.get("/health/flow", dependencies=[Depends(public)])
+async def flow(request: Request) -> JSONResponse:
+    """200 while every partition of this process is handled, else 503 with those that stand still, why and since when."""
+    standing = _standing(request.app.state.runtime)
+    return JSONResponse({"standing": standing}, 503 if standing else 200)
+
+
+def _standing(runtime: Any) -> list[dict[str, Any]]:
+    return [asdict(stand) | {"since": stand.since.isoformat()} for stand in runtime.standing.all()]
 
 
 @router.get("/ops/parked", dependencies=[Depends(operator)])
-async def parked(request: Request) -> list[ParkedRecord]:
-    """The first 200 parked records, oldest first."""
-    runtime: Any = request.app.state.runtime
-    async with runtime.pool.acquire() as connection:
-        rows = await parking.overview(connection, runtime.settings.instance)
+async def parked(request: Request, after: Number = 0) -> list[ParkedRecord]:
+    """A page of what is parked in this service, oldest first; the next page begins ``after`` the last ``id`` of this one."""
+    async with request.app.state.runtime.pool.acquire() as connection:
+        rows = await parking.overview(connection, after, _PAGE)
     return [ParkedRecord(**row) for row in rows]
 
 
 @router.post("/ops/parked/{key}/release", dependencies=[Depends(operator)])
 async def release(request: Request, key: str) -> Released:
     """Handles the parked events of a key again, in order; 409 when the first of them fails again."""
-    events = await request.app.state.runtime.processor.release(key)
+    return await _released(request.app.state.runtime.processor.release(key))
+
+
+@router.post("/ops/parked/{key}/discard", dependencies=[Depends(operator)])
+async def discard(request: Request, key: str) -> Discarded:
+    """Leaves the parked events of a key out for good, and lets later ones be handled."""
+    return await _discarded(request.app.state.runtime.processor.discard(key))
+
+
+@router.post("/ops/parked/records/{number}/release", dependencies=[Depends(operator)])
+async def release_record(request: Request, number: int) -> Released:
+    """Handles a record again that was parked without a key; 409 when it fails again."""
+    return await _released(request.app.state.runtime.processor.release_record(_number(number)))
+
+
+@router.post("/ops/parked/records/{number}/discard", dependencies=[Depends(operator)])
+async def discard_record(request: Request, number: int) -> Discarded:
+    """Leaves a record out for good that was parked without a key."""
+    return await _discarded(request.app.state.runtime.processor.discard_record(_number(number)))
+
+
+def _number(number: int) -> int:
+    if not 0 <= number <= _MAX_NUMBER:
+        raise _nothing_parked()
+    return number
+
+
+async def _released(releasing: Awaitable[int]) -> Released:
+    try:
+        events = await releasing
+    except NothingParkedError:
+        raise _nothing_parked() from None
     if not events:
         raise Problem(
             409,
             "still-parked",
-            "该键下的事件仍不能处理，或没有待处理的事件；请查看原因后再试。",
-            "The events of this key still cannot be handled, or none wait; look at the reason first.",
+            "事件仍不能处理；请先查看原因，再重试。",
+            "The events still cannot be handled; look at the reason first, then try again.",
         )
     return Released(events=events)
+
+
+async def _discarded(discarding: Awaitable[int]) -> Discarded:
+    try:
+        return Discarded(records=await discarding)
+    except NothingParkedError:
+        raise _nothing_parked() from None
+
+
+def _nothing_parked() -> Problem:
+    return Problem(
+        404,
+        "nothing-parked",
+        "本服务的消费者没有搁置这样的事件；视图所搁置的由重建（rebuild）重新读取。",
+        "This service's consumer has parked no such event; what the view has parked is read again by `rebuild`.",
+    )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from tongban_schemas.envelope import Event, encode_body
+from tongban_schemas.envelope import Event, encode_body, require_time
 
 from tongban_runtime.database import Tx
 
@@ -46,7 +46,7 @@ async def publish(tx: Tx, events: Iterable[Event]) -> list[Event]:
     """Writes the events that are new, in the order given, and returns those with their sequence.
 
     An event whose id is in the outbox already is left out: repeating a cause repeats no effect. Raises `ValueError` for a
-    payload over `MAX_BODY_BYTES`.
+    payload over `MAX_BODY_BYTES`, and for a time that no reader takes: the relay could not pass such a row.
     """
     batch = list({event.id: event for event in events}.values())
     if not batch:
@@ -59,8 +59,8 @@ async def publish(tx: Tx, events: Iterable[Event]) -> list[Event]:
 async def publish_first(tx: Tx, events: Sequence[Event]) -> None:
     """Writes the first event of each subject, as sequence 1: for subjects whose id was made in this transaction.
 
-    Nobody else can know such a subject, so no lock is needed and nothing is looked up. Raises `ValueError` for a payload over
-    `MAX_BODY_BYTES`, and asyncpg's `UniqueViolationError` for a subject that is not new.
+    Nobody else can know such a subject, so no lock is needed and nothing is looked up. Raises `ValueError` as
+    `publish` does, and asyncpg's `UniqueViolationError` for a subject that is not new.
     """
     if events:
         await tx.execute(_PUBLISH_FIRST, *_columns(events))
@@ -76,7 +76,7 @@ def _columns(events: Sequence[Event]) -> tuple[list[Any], ...]:
         [UUID(event.subject) for event in events],
         [event.source for event in events],
         [event.type for event in events],
-        [event.time for event in events],
+        [require_time(event.time) for event in events],
         [event.correlationid for event in events],
         [event.causationid for event in events],
         [event.traceparent for event in events],

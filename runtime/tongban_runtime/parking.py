@@ -1,9 +1,13 @@
-"""A case that cannot be handled waits alone: parked by key, in order, in the consumer's own database."""
+"""A case that cannot be handled waits alone: parked by key, in order, in the consumer's own database.
+
+Parking cannot fail by what a record holds. Its bytes are stored as bytes; what is stored as text beside them, for operators, is
+escaped and short.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 
@@ -13,11 +17,15 @@ from tongban_runtime.outcome import ParkReason
 from tongban_runtime.records import Record
 from tongban_runtime.telemetry import count
 
-LIMIT_WINDOW = "10 minutes"
+LIMIT_WINDOW: Final = "10 minutes"
+LATEST_RETRY: Final = "1 hour"
+"""A retry that is further away than this was set by a clock that ran ahead, and is due."""
+
+_DETAIL_CHARACTERS: Final = 500
 
 
 class ParkingLimitError(Exception):
-    """So many keys were parked in `LIMIT_WINDOW` that the fault is in this deployment, not in the cases."""
+    """So many keys of one producer were parked in `LIMIT_WINDOW` that the fault is not in the cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +39,29 @@ class Parked:
     retry_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A parked record, as it is released."""
+
+    id: int
+    record: Record
+
+
 async def park(tx: Tx, consumer: str, parked: Sequence[Parked], keys_limit: int) -> None:
-    """Sets records aside. Raises `ParkingLimitError` when that would make too many keys wait."""
+    """Sets records aside. Raises `ParkingLimitError` when that would make too many keys of one producer wait."""
     if not parked:
         return
+    producers = [item.record.producer for item in parked]
     await tx.executemany(
         """
         INSERT INTO parked (consumer, topic, partition, record_offset, key, event_id, type, reason, detail, retry_at,
-            header_names, header_values, body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            header_names, header_values, body, raw_key, producer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
         """,
-        [
-            (
-                consumer,
-                item.record.place.topic,
-                item.record.place.partition,
-                item.record.offset,
-                item.key,
-                item.record.header("ce_id"),
-                item.record.header("ce_type"),
-                item.reason,
-                item.detail[:500],
-                item.retry_at,
-                [name for name, _ in item.record.headers],
-                [value for _, value in item.record.headers],
-                None if item.reason == "oversized" else item.record.body,
-            )
-            for item in parked
-        ],
+        [(consumer, *_columns(item), producer) for item, producer in zip(parked, producers, strict=True)],
     )
-    if any(item.reason != "behind" for item in parked):
-        await _check_limit(tx, consumer, keys_limit)
+    await _check_limit(tx, consumer, keys_limit, _that_make_keys_wait(parked, producers))
     for item in parked:
         logs.warning(
             "parked.key" if item.key else "parked.record",
@@ -75,17 +74,55 @@ async def park(tx: Tx, consumer: str, parked: Sequence[Parked], keys_limit: int)
     count("tongban.events.parked", len(parked))
 
 
-async def _check_limit(tx: Tx, consumer: str, keys_limit: int) -> None:
-    recent = await tx.fetchval(
-        f"""
-        SELECT count(DISTINCT key) FROM parked
-        WHERE consumer = $1 AND reason <> 'behind' AND parked_at > now() - interval '{LIMIT_WINDOW}'
-        """,  # noqa: S608 - a constant of this module
-        consumer,
+def _columns(item: Parked) -> tuple[Any, ...]:
+    record = item.record
+    kept = item.reason != "oversized"
+    return (
+        record.place.topic,
+        record.place.partition,
+        record.offset,
+        item.key,
+        record.header("ce_id"),
+        record.header("ce_type"),
+        item.reason,
+        _short(item.detail),
+        item.retry_at,
+        [name.encode(errors="surrogateescape") for name, _ in record.headers] if kept else [],
+        [value for _, value in record.headers] if kept else [],
+        record.body if kept else None,
+        record.key if kept else None,
     )
-    if recent > keys_limit:
-        logs.warning("parked.limit", keys=recent, limit=keys_limit)
-        raise ParkingLimitError(f"{recent} keys were parked in {LIMIT_WINDOW}; the limit is {keys_limit}")
+
+
+def _short(detail: str) -> str:
+    """A detail names places inside a payload, and a stranger may have named them."""
+    return detail.encode(errors="backslashreplace").decode().replace("\0", "\\x00")[:_DETAIL_CHARACTERS]
+
+
+def _that_make_keys_wait(parked: Sequence[Parked], producers: Sequence[str]) -> set[str]:
+    return {
+        producer
+        for item, producer in zip(parked, producers, strict=True)
+        if item.key is not None and item.reason != "behind"
+    }
+
+
+async def _check_limit(tx: Tx, consumer: str, keys_limit: int, producers: Iterable[str]) -> None:
+    for producer in sorted(producers):
+        recent = await tx.fetchval(
+            f"""
+            SELECT count(DISTINCT key) FROM parked
+            WHERE consumer = $1 AND producer = $2 AND reason <> 'behind'
+                AND parked_at > now() - interval '{LIMIT_WINDOW}'
+            """,  # noqa: S608 - a constant of this module
+            consumer,
+            producer,
+        )
+        if recent > keys_limit:
+            logs.warning("parked.limit", producer=producer, keys=recent, limit=keys_limit)
+            raise ParkingLimitError(
+                f"{recent} keys of {producer} were parked in {LIMIT_WINDOW}; the limit is {keys_limit}"
+            )
 
 
 async def waiting_keys(tx: Tx, consumer: str, keys: Iterable[str]) -> set[str]:
@@ -96,62 +133,71 @@ async def waiting_keys(tx: Tx, consumer: str, keys: Iterable[str]) -> set[str]:
     return {row["key"] for row in rows}
 
 
-async def records_of(tx: Tx, consumer: str, key: str) -> list[Record]:
+async def of_key(tx: Tx, consumer: str, key: str) -> list[Waiting]:
     """The parked records of a key, in the order in which they came."""
     rows = await tx.fetch("SELECT * FROM parked WHERE consumer = $1 AND key = $2 ORDER BY id", consumer, key)
-    return [
+    return [_waiting(row) for row in rows]
+
+
+async def one(tx: Tx, consumer: str, number: int) -> list[Waiting]:
+    """The parked record of this number, if it waits for no other: one with a key is released with its key."""
+    rows = await tx.fetch("SELECT * FROM parked WHERE consumer = $1 AND id = $2 AND key IS NULL", consumer, number)
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: Any) -> Waiting:
+    names = (name.decode(errors="surrogateescape") for name in row["header_names"])
+    return Waiting(
+        row["id"],
         Record(
             place=TopicPartition(row["topic"], row["partition"]),
             offset=row["record_offset"],
-            key=row["key"],
-            headers=tuple(zip(row["header_names"], row["header_values"], strict=True)),
+            key=row["raw_key"],
+            headers=tuple(zip(names, row["header_values"], strict=True)),
             body=row["body"],
-        )
-        for row in rows
-    ]
+        ),
+    )
 
 
-async def forget(tx: Tx, consumer: str, key: str) -> None:
-    await tx.execute("DELETE FROM parked WHERE consumer = $1 AND key = $2", consumer, key)
+async def forget(tx: Tx, consumer: str, numbers: Iterable[int]) -> None:
+    await tx.execute("DELETE FROM parked WHERE consumer = $1 AND id = ANY($2)", consumer, list(numbers))
 
 
-async def postpone(tx: Tx, consumer: str, key: str, retry_at: datetime | None, detail: str) -> None:
-    """Notes one more failed attempt on the first record of a key."""
+async def postpone(tx: Tx, consumer: str, number: int, retry_at: datetime | None, detail: str) -> None:
+    """Notes one more failed attempt on a record, the first of its key."""
     await tx.execute(
-        """
-        UPDATE parked SET attempts = attempts + 1, retry_at = $3, detail = $4
-        WHERE id = (SELECT min(id) FROM parked WHERE consumer = $1 AND key = $2)
-        """,
+        "UPDATE parked SET attempts = attempts + 1, retry_at = $3, detail = $4 WHERE consumer = $1 AND id = $2",
         consumer,
-        key,
+        number,
         retry_at,
-        detail[:500],
+        _short(detail),
     )
 
 
 async def due_keys(tx: Tx, consumer: str, now: datetime) -> list[tuple[str, int]]:
     """Keys whose first record may be tried again, with the attempts made so far."""
     rows = await tx.fetch(
-        """
+        f"""
         SELECT key, attempts FROM (
             SELECT DISTINCT ON (key) key, attempts, retry_at FROM parked
             WHERE consumer = $1 AND key IS NOT NULL ORDER BY key, id
-        ) AS heads WHERE retry_at <= $2
-        """,
+        ) AS heads WHERE retry_at <= $2 OR retry_at > $2 + interval '{LATEST_RETRY}'
+        """,  # noqa: S608 - a constant of this module
         consumer,
         now,
     )
     return [(row["key"], row["attempts"]) for row in rows]
 
 
-async def overview(tx: Tx, consumer: str, limit: int = 200) -> list[dict[str, Any]]:
-    """What waits, for operators: places, ids and reasons, never payloads."""
+async def overview(tx: Tx, after: int, limit: int) -> list[dict[str, Any]]:
+    """What waits in this database, for operators, oldest first, from the number ``after`` on: never payloads."""
     rows = await tx.fetch(
         """
-        SELECT key, topic, partition, record_offset, event_id, type, reason, detail, attempts, retry_at, parked_at
-        FROM parked WHERE consumer = $1 ORDER BY id LIMIT $2
+        SELECT id, consumer, key, producer, topic, partition, record_offset, event_id, type, reason, detail, attempts,
+            retry_at, parked_at
+        FROM parked WHERE id > $1 ORDER BY id LIMIT $2
         """,
-        consumer,
+        after,
         limit,
     )
     return [dict(row) for row in rows]

@@ -28,6 +28,7 @@ from tongban_runtime.keys import Keyring, NoVault, VaultKeyring, VaultUnavailabl
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
 from tongban_runtime.settings import RuntimeSettings
+from tongban_runtime.standing import Standing
 from tongban_runtime.vault_http import VaultClient, answer_unavailable
 
 
@@ -48,10 +49,14 @@ class Runtime:
     health: Health
     clock: Clock
     authenticator: Authenticator
+    standing: Standing = field(init=False)
     processor: Processor | None = None
     acts: ActSigner = field(default_factory=ActSigner)
     keyring: Keyring = field(default_factory=NoVault)
     vault: VaultClient | None = None
+
+    def __post_init__(self) -> None:
+        self.standing = Standing(self.clock)
 
     async def close(self) -> None:
         """Lets go of the engines."""
@@ -207,6 +212,7 @@ def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str
             pool=runtime.pool,
             processor=processor,
             heartbeat=beat,
+            standing=runtime.standing,
             stall_limit=settings.stall_limit,
         ),
         "relay": lambda beat: Relay(settings.database.get_secret_value(), settings.kafka, settings.topic_prefix, beat),

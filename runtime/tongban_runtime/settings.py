@@ -45,7 +45,11 @@ class RuntimeSettings(BaseSettings):
         default=None, description="File with seconds to add to the system's time; for development and demonstrations."
     )
     trace_ratio: float = Field(default=1.0, ge=0.0, le=1.0, description="Share of new traces that are recorded.")
-    parked_keys_limit: int = Field(default=50, ge=1, description="Keys parked in ten minutes that stop the consumer.")
+    parked_keys_limit: int = Field(
+        default=50,
+        ge=1,
+        description="Keys of one producer that may be parked in ten minutes; then the partition stands still.",
+    )
     stall_limit: float = Field(default=60.0, gt=0, description="Seconds without progress that end the process.")
     database_pool: int = Field(default=8, ge=2, description="Connections to the database.")
 

@@ -25,6 +25,7 @@ from tongban_runtime.vocabulary import MetricName, SpanName
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("tongban")
 _counters: dict[MetricName, metrics.Counter] = {}
+_gauges: dict[MetricName, metrics._Gauge] = {}
 
 
 class SpanFile(SpanExporter):
@@ -79,6 +80,13 @@ def count(name: MetricName, amount: int = 1) -> None:
     if name not in _counters:
         _counters[name] = metrics.get_meter("tongban").create_counter(name)
     _counters[name].add(amount)
+
+
+def gauge(name: MetricName, value: float, **attributes: str | int) -> None:
+    """The value that holds from now on."""
+    if name not in _gauges:
+        _gauges[name] = metrics.get_meter("tongban").create_gauge(name)
+    _gauges[name].set(value, attributes)
 
 
 def _parent(traceparent: str | None) -> Context | None:

@@ -41,7 +41,7 @@ class Log:
         place = TopicPartition(event.topic, 0)
         offset = self.ends.get(place, 0)
         self.ends[place] = offset + 1
-        return Record(place, offset, event.subject, tuple(encode_headers(event)), encode_body(event.data))
+        return Record(place, offset, event.subject.encode(), tuple(encode_headers(event)), encode_body(event.data))
 
 
 def _crashing(registry: Registry, rng: random.Random) -> Registry:

@@ -117,7 +117,7 @@ async def test_a_log_that_ends_before_the_position_is_refused(runtime: Runtime) 
         await ViewWorker(runtime, runtime.health.heartbeat("view")).run()
 
 
-async def test_records_that_are_no_events_are_passed_over(runtime: Runtime, stream: Stream) -> None:
+async def test_records_that_are_no_events_are_parked(runtime: Runtime, stream: Stream) -> None:
     good = finished_case()
     event = good[0]
     key, headers, body = event.subject.encode(), encode_headers(event), encode_body(event.data)
@@ -131,11 +131,21 @@ async def test_records_that_are_no_events_are_passed_over(runtime: Runtime, stre
             await stream.send_raw(topic, b"\xff", None, [])
             await stream.send_raw(topic, body, partition_key, unknown)
             await stream.send_raw(topic, body, partition_key, cut)
+    traced = [(name, b"\xff\xfe" if name == "ce_traceparent" else value) for name, value in headers]
+    for topic in ("tongban.applications.v1", "tongban.approvals.v1"):
+        await stream.send_raw(topic, body, b"\x00" + key, headers)
+        await stream.send_raw(topic, body, key, traced)
+        await stream.send_raw(topic, b'{"item":' + b"[" * 90_000 + b"]" * 90_000 + b"}", key, headers)
     await stream.send_raw("tongban.applications.v1", b" " * (MAX_BODY_BYTES + 1), key, headers)
     await stream.send(good)
     async with working(runtime) as task:
         await until_folded(runtime, [good], task)
     assert await rows(runtime) == {UUID(event.subject): expected_row(good)}
+    parked = await runtime.pool.fetch("SELECT DISTINCT consumer, key, reason FROM parked ORDER BY reason")
+    assert [tuple(row) for row in parked] == [
+        ("intake-view", None, reason)
+        for reason in ("bad_attribute", "bad_payload", "no_value", "not_cloudevent", "oversized")
+    ]
 
 
 async def test_a_new_generation_is_taken_over_by_the_running_worker(runtime: Runtime, stream: Stream) -> None:

@@ -17,7 +17,8 @@ from tongban_runtime.outbox import MAX_BODY_BYTES
 from tongban_runtime.records import Record, Unreadable
 from tongban_runtime.records import read as read_by_rule
 from tongban_runtime.sealing import misplaced
-from tongban_schemas.envelope import Event, encode_body
+from tongban_runtime.telemetry import is_recorded
+from tongban_schemas.envelope import SOURCE_FORM, Attributes, Event, dataschema_uri, encode_body, require_time
 from tongban_schemas.events import EVENTS
 from tongban_schemas.topics import TOPICS, topics_consumed_by
 
@@ -97,11 +98,22 @@ _traceparent = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}
 _NO_TRACE = b"0" * 32
 _SEALED = b'"s1.'
 _SOURCES_KEPT = 10_000
+_JSON = b"application/json"
+_SCHEMA = dataschema_uri("").encode()
+_source_form = re.compile(SOURCE_FORM).fullmatch
+_names_of_ours = frozenset({f"ce_{name}" for name in Attributes.model_fields} | {"ce_specversion", "content-type"})
 
 
 def _trace(traceparent: bytes | None) -> str | None:
     found = _traceparent(traceparent) if traceparent else None
     return None if found is None or found[1] == _NO_TRACE else found[1].decode()
+
+
+def recorded_trace(message: Any) -> str | None:
+    """The ``traceparent`` of a record whose trace is recorded."""
+    found = next((value for name, value in message.headers if name == "ce_traceparent"), None)
+    text = found.decode() if found is not None and _traceparent(found) else None
+    return text if is_recorded(text) else None
 
 
 class Reader:
@@ -132,23 +144,29 @@ class Reader:
                 headers["ce_specversion"], event_id, subject, headers["ce_correlationid"],
                 cause if cause is not None else event_id, sequence, time,
             )  # fmt: skip
+            trace = headers.get("ce_traceparent")
             body = message.value
             if (
                 _ordinary(b"\n".join(head))
                 and subject == message.key
+                and len(headers) == len(message.headers)
+                and headers.keys() <= _names_of_ours
+                and headers.get("content-type", _JSON) == _JSON
+                and headers.get("ce_dataschema") in (None, _SCHEMA + headers["ce_type"])
+                and (trace is None or _traceparent(trace))
                 and len(body) <= MAX_BODY_BYTES
                 and not (_SEALED in body and misplaced(UUID(event_id.decode()), body))
             ):
                 fact = Fact(
                     event_id.decode(),
                     self._source(headers["ce_source"]),
-                    msgspec.convert(time.decode(), datetime),
+                    require_time(msgspec.convert(time.decode(), datetime)),
                     int(sequence),
-                    _trace(headers.get("ce_traceparent")),
+                    _trace(trace),
                     self._decoders[headers["ce_type"]](body),
                 )
                 return subject.decode(), fact
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError, ArithmeticError):
             pass
         return self._read_by_rule(message)
 
@@ -157,7 +175,7 @@ class Reader:
         found = self._sources.get(raw)
         if found is None:
             found = raw.decode()
-            if found.split("/")[1:2] not in self._producers:
+            if found.split("/")[1:2] not in self._producers or not _source_form(found):
                 raise ValueError("ce_source may not publish here")
             if len(self._sources) >= _SOURCES_KEPT:
                 self._sources.clear()

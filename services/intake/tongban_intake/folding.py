@@ -1,22 +1,29 @@
-"""Folds batches of records into the status view: effects and positions in one transaction, guarded against gaps."""
+"""Folds batches of records into the status view: effects and positions in one transaction, guarded against gaps.
 
-from collections.abc import Iterable, Sequence
+A record that cannot be read or folded is parked as every consumer parks it. Nothing waits behind it: facts are a set, and a
+rebuild reads it again.
+"""
+
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
 from aiokafka import TopicPartition
 from opentelemetry.trace import Span
-from tongban_runtime import logs, positions
-from tongban_runtime.database import Pool, Tx
+from tongban_runtime import logs, parking, positions
+from tongban_runtime.batch import in_halves
+from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
+from tongban_runtime.fetching import following
+from tongban_runtime.parking import Parked
 from tongban_runtime.positions import Position
-from tongban_runtime.records import Unreadable
-from tongban_runtime.telemetry import count, is_recorded, start_process_span
+from tongban_runtime.records import Record, Unreadable
+from tongban_runtime.telemetry import count, start_process_span
 
-from tongban_intake.facts import VIEW_TOPICS, Fact, Facts, Reader, merge, pack, unpack
+from tongban_intake.facts import VIEW_TOPICS, Fact, Facts, Reader, merge, pack, recorded_trace, unpack
 from tongban_intake.status import encode, status
 from tongban_intake.store import view
-from tongban_intake.store.view import Folded
+from tongban_intake.store.view import Folded, ViewConflictError
 
 CONSUMER = "intake-view"
 
@@ -32,7 +39,11 @@ def note(changes: Changes, application: str, partition: int, fact: Fact) -> None
 
 
 class GapError(Exception):
-    """Records are missing between the stored position and what was delivered."""
+    """Records of ``place`` are missing between the stored position and what was delivered."""
+
+    def __init__(self, place: TopicPartition, expected: int, came: int) -> None:
+        super().__init__(f"{place.topic}/{place.partition}: {expected} expected, {came} came")
+        self.place = place
 
 
 class FencedError(Exception):
@@ -41,6 +52,15 @@ class FencedError(Exception):
 
 class GenerationChangedError(Exception):
     """The generation that is being folded is no longer the active one."""
+
+
+_NOT_THE_RECORDS_FAULT: tuple[type[Exception], ...] = (
+    GapError,
+    FencedError,
+    GenerationChangedError,
+    ViewConflictError,
+    *ENGINE_ERRORS,
+)
 
 
 def consumer_of(generation: int) -> str:
@@ -104,60 +124,82 @@ class Folding:
         self._claims = {place: claim for place, claim in self._claims.items() if place in assigned}
 
     async def process(self, messages: Sequence[Any]) -> None:
-        """Folds one batch of records, given in the order of their offsets, in one transaction.
+        """Folds a batch of records, given in the order of their offsets, in one transaction; one that fails, in halves.
 
         Records below the stored position were folded before and are dropped. Raises `GapError`, `FencedError`,
-        `GenerationChangedError`, `ViewConflictError` and the database's errors; nothing is then folded.
+        `GenerationChangedError`, `ViewConflictError` and the database's errors; the batch must then be given again.
         """
         places = {TopicPartition(message.topic, message.partition) for message in messages}
         new = places - self._claims.keys()
         if new:
             self._claims.update(await positions.claim(self._pool, self.consumer, new))
             logs.info("consumer.assigned", partitions=len(new))
+        await in_halves(messages, self._attempt, self._set_aside, passing=_NOT_THE_RECORDS_FAULT)
+
+    async def _attempt(self, messages: Sequence[Any]) -> None:
         spans: list[Span] = []
         try:
             async with self._pool.acquire() as tx, tx.transaction():
-                handled = await self._transact(tx, places, messages, spans)
+                handled = await self._transact(tx, messages, spans)
         finally:
             for span in spans:
                 span.end()
         count("tongban.view.folded", handled)
 
-    async def _transact(
-        self, tx: Tx, places: Iterable[TopicPartition], messages: Sequence[Any], spans: list[Span]
-    ) -> int:
-        current = await positions.lock(tx, self.consumer, places)
+    async def _set_aside(self, message: Any, error: Exception) -> None:
+        async with self._pool.acquire() as tx, tx.transaction():
+            for fresh in await self._guard(tx, [message]):
+                await self._park(tx, [Parked(Record.of(fresh), None, "handler_failed", type(error).__name__)])
+                await positions.advance(tx, self.consumer, {_place(fresh): fresh.offset + 1})
+
+    async def _transact(self, tx: Tx, messages: Sequence[Any], spans: list[Span]) -> int:
+        fresh = await self._guard(tx, messages)
+        changes: Changes = {}
+        parked: list[Parked] = []
+        for message in fresh:
+            self._take(message, changes, parked, spans)
+        if changes:
+            await fold_changes(tx, self.generation, changes)
+        await self._park(tx, parked)
+        if fresh:
+            await positions.advance(tx, self.consumer, {_place(message): message.offset + 1 for message in fresh})
+        return len(fresh)
+
+    async def _guard(self, tx: Tx, messages: Sequence[Any]) -> list[Any]:
+        """Those that were not folded before, if the locked positions allow them."""
+        current = await positions.lock(tx, self.consumer, {_place(message) for message in messages})
         if await view.active_generation(tx) != self.generation:
             raise GenerationChangedError
         for place, position in current.items():
             if position.epoch != self._claims[place].epoch:
                 raise FencedError(f"{place.topic}/{place.partition}")
-        following = {place: position.next_offset for place, position in current.items()}
-        changes: Changes = {}
-        handled = 0
+        expected = {place: position.next_offset for place, position in current.items()}
+        fresh = []
         for message in messages:
-            place = TopicPartition(message.topic, message.partition)
-            if message.offset < following[place]:
+            place = _place(message)
+            if message.offset < expected[place]:
                 continue
-            if message.offset > following[place]:
-                raise GapError(f"{place.topic}/{place.partition}: {following[place]} expected, {message.offset} came")
-            following[place] = message.offset + 1
-            handled += 1
-            self._take(message, changes, spans)
-        if changes:
-            await fold_changes(tx, self.generation, changes)
-        if handled:
-            await positions.advance(tx, self.consumer, following)
-        return handled
+            if message.offset != following(place, expected[place]):
+                raise GapError(place, expected[place], message.offset)
+            expected[place] = message.offset + 1
+            fresh.append(message)
+        return fresh
 
-    def _take(self, message: Any, changes: Changes, spans: list[Span]) -> None:
+    async def _park(self, tx: Tx, parked: Sequence[Parked]) -> None:
+        """Under one name for all generations: a record is parked once, however often it is folded. No key, so no limit."""
+        await parking.park(tx, CONSUMER, parked, keys_limit=0)
+
+    def _take(self, message: Any, changes: Changes, parked: list[Parked], spans: list[Span]) -> None:
         match self._readers[message.topic].read(message):
-            case Unreadable(reason=reason):
-                passed_over(message.topic, message, reason)
+            case Unreadable(reason, detail, _):
+                parked.append(Parked(Record.of(message), None, reason, detail))
             case (application, fact):
                 note(changes, application, message.partition, fact)
-                traceparent = dict(message.headers).get("ce_traceparent", b"").decode()
-                if is_recorded(traceparent):
+                if traceparent := recorded_trace(message):
                     spans.append(start_process_span(fact.data.TYPE, application, traceparent))
             case None:
                 count("tongban.events.ignored")
+
+
+def _place(message: Any) -> TopicPartition:
+    return TopicPartition(message.topic, message.partition)

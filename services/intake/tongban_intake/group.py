@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from tongban_runtime.fetching import new_client
 from tongban_runtime.health import Heartbeat
 
 _TIMEOUT_MS = 10_000
@@ -32,10 +33,9 @@ class Group:
     async def open(cls, bootstrap: str, group: str, topics: Iterable[str]) -> "Group":
         """Raises `TopicsMissingError` and aiokafka's ``KafkaError``."""
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_TIMEOUT_MS)
-        client = AIOKafkaConsumer(
+        client = new_client(
             bootstrap_servers=bootstrap,
             group_id=group,
-            enable_auto_commit=False,
             auto_offset_reset="earliest",
             request_timeout_ms=_TIMEOUT_MS,
         )
@@ -56,8 +56,10 @@ class Group:
         await self._admin.close()
 
     async def ends(self) -> dict[TopicPartition, int]:
-        """The offset after the last record of every partition."""
-        ends: dict[TopicPartition, int] = await self._client.end_offsets(self.places)
+        """The offset after the last record of every partition. Raises `TimeoutError` while the broker is away."""
+        ends: dict[TopicPartition, int] = await asyncio.wait_for(
+            self._client.end_offsets(self.places), _TIMEOUT_MS / 1000
+        )
         return ends
 
     async def begin_at(self, stored: Mapping[TopicPartition, int], heartbeat: Heartbeat) -> bool:

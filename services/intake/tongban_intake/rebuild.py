@@ -19,6 +19,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tongban_runtime import logs, positions
 from tongban_runtime.database import Pool, Tx, create_pool
+from tongban_runtime.fetching import following, new_client
 from tongban_runtime.records import Unreadable
 from tongban_runtime.settings import RuntimeSettings
 
@@ -45,7 +46,6 @@ _LIVE_POLL_SECONDS = 0.2
 
 CONSUMER_SETTINGS: dict[str, Any] = {
     "group_id": None,
-    "enable_auto_commit": False,
     "auto_offset_reset": "none",
     "fetch_max_bytes": 64 * 1024 * 1024,
     "max_partition_fetch_bytes": 8 * 1024 * 1024,
@@ -94,7 +94,7 @@ async def build(pool: Pool, bootstrap: str, prefix: str) -> Built:
         ends = await group.ends()
     finally:
         await group.close()
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **CONSUMER_SETTINGS)
+    consumer = new_client(bootstrap_servers=bootstrap, **CONSUMER_SETTINGS)
     await consumer.start()
     try:
         for number in sorted({place.partition for place in ends}):
@@ -154,22 +154,27 @@ async def _batches(
     if not missing:
         return
     consumer.assign(list(missing))
-    following = dict(starts)
+    reached = dict(starts)
     for place in missing:
         consumer.seek(place, starts[place])
     while missing:
         for place, records in (await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)).items():
             wanted = records if records[-1].offset < targets[place] else _before(records, targets[place])
-            if not wanted:
-                continue
-            expected = following[place]
-            if wanted[0].offset != expected or wanted[-1].offset != expected + len(wanted) - 1:
-                raise GapError(f"{place.topic}/{place.partition}: records are missing after {expected}")
-            following[place] = wanted[-1].offset + 1
-            yield place, wanted
-            if following[place] >= targets[place]:
-                missing.pop(place, None)
-                consumer.pause(place)
+            if wanted:
+                _require_all(place, reached[place], wanted)
+                reached[place] = wanted[-1].offset + 1
+                yield place, wanted
+        for place in [place for place, end in missing.items() if following(place, reached[place]) >= end]:
+            del missing[place]
+            consumer.pause(place)
+
+
+def _require_all(place: TopicPartition, expected: int, records: Sequence[Any]) -> None:
+    """Raises `GapError` when an offset that can be a record is missing before one of them."""
+    for record in records:
+        if record.offset != expected and record.offset != following(place, expected):
+            raise GapError(place, expected, record.offset)
+        expected = record.offset + 1
 
 
 def _before(records: Sequence[Any], end: int) -> list[Any]:
@@ -216,7 +221,7 @@ async def compare_and_swap(
     """
     live = await view.active_generation(pool)
     await _wait_for_live(pool, live, built, patience)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **CONSUMER_SETTINGS)
+    consumer = new_client(bootstrap_servers=bootstrap, **CONSUMER_SETTINGS)
     await consumer.start()
     try:
         await _catch_up(pool, consumer, prefix, built, await stored_positions(pool, consumer_of(live)))
