@@ -27,6 +27,9 @@ _FORMATS = {
 }
 _BINDING = frozenset({"type", "enum", "const"})
 """Rules that steps and conditions build on: a value that breaks them cannot be worked with, wherever it comes from."""
+_UNKNOWN_TOLD = 10
+"""How many unknown names are told one by one; the others are counted: comparing names is work that whoever sends them orders."""
+_LONGEST_NAME = 100
 _ORDER = ("required", "additionalProperties", "type", "enum", "const", "minLength")
 
 
@@ -59,7 +62,7 @@ def explain(error: jsonschema_rs.ValidationError, label: Text, schema: Mapping[s
     if kind == "required":
         return Text(f"请填写“{zh}”。", f"Fill in “{en}”.")
     if kind == "additionalProperties":
-        near = get_close_matches(en, names, n=1, cutoff=0.6)
+        near = get_close_matches(en, names, n=1, cutoff=0.6) if len(en) <= _LONGEST_NAME else []
         hint_zh, hint_en = (f"是否应为 {near[0]}?", f"Did you mean {near[0]}?") if near else ("请删除。", "Remove it.")
         return Text(f"没有名为 {zh} 的项。{hint_zh}", f"There is no field {en}. {hint_en}")
     if kind == "type":
@@ -171,7 +174,9 @@ class Form:
             return [(name, explain(error, self.label(name), {}, names))]
         if error.kind.name == "additionalProperties" and not error.instance_path:
             unexpected = error.kind.as_dict()["unexpected"]
-            return [(name, explain(error, Text(name, name), {}, names)) for name in unexpected]
+            told = [(name, explain(error, Text(name, name), {}, names)) for name in unexpected[:_UNKNOWN_TOLD]]
+            more = len(unexpected) - len(told)
+            return [*told, ("", _more_unknown(more))] if more else told
         name = str(error.instance_path[0]) if error.instance_path else ""
         label = self.label(name) if name else Text("申请表", "the form")
         return [(name, explain(error, label, self.fields.get(name, {}), names))]
@@ -193,6 +198,13 @@ class Form:
 
 NOTHING = Form.compile({"type": "object", "additionalProperties": False, "required": [], "properties": {}})
 """A form that asks nothing."""
+
+
+def _more_unknown(count: int) -> Text:
+    return Text(
+        f"另有 {count} 项的名称不在表单中，请一并删除。", f"{count} more names are not in the form: remove them too."
+    )
+
 
 _UNREADABLE = Text(
     "内容含有无法识别的字符,请重新输入。", "The text holds characters that cannot be read: type it again."

@@ -9,7 +9,7 @@ import pytest
 from fastapi import Depends, FastAPI
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
-from tongban_runtime import problems
+from tongban_runtime import failures
 from tongban_runtime.auth import SESSION_COOKIE, Authenticator, Caller, officer, public, routes_without_policy
 
 _KEY = OKPKey.generate_key("Ed25519", {"kid": "k1", "use": "sig"})
@@ -29,7 +29,7 @@ def _token(key: OKPKey = _KEY, algorithm: str = "Ed25519", **changes: Any) -> st
 
 def _app() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    problems.install(app)
+    failures.install(app)
     app.state.authenticator = Authenticator(_ISSUER, KeySet([OKPKey.import_key(_KEY.as_dict(private=False))]))
 
     @app.get("/tasks")

@@ -12,11 +12,12 @@ import pytest
 from aiohttp import web
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from tongban_runtime import failures
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import ENGINE_ERRORS
 from tongban_runtime.keys import KeyRequest, NoVault, VaultKeyring, VaultUnavailableError
 from tongban_runtime.settings import RuntimeSettings
-from tongban_runtime.vault_http import VaultClient, answer_unavailable
+from tongban_runtime.vault_http import VaultClient
 
 CASE = UUID(int=1)
 SECRET = "a secret"
@@ -111,7 +112,7 @@ async def test_what_goes_wrong_on_the_way_can_be_tried_again() -> None:
 
 async def test_a_request_is_answered_with_503_while_there_is_no_vault() -> None:
     app = FastAPI()
-    app.add_exception_handler(VaultUnavailableError, answer_unavailable)
+    failures.install(app)
 
     @app.get("/")
     async def look() -> None:

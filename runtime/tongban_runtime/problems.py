@@ -1,28 +1,27 @@
 """Errors of the HTTP interfaces: RFC 9457 problem documents that say what to do, in Chinese and English."""
 
-from typing import Any
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.responses import Response
-
-from tongban_runtime import logs, problem_pages
 
 _PREFIX = "urn:tongban:problem:"
+_JSON: Final = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 
 
-class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
-    """Raised anywhere under a route; answered as ``application/problem+json``.
+class Problem(StarletteHTTPException):
+    """Raised anywhere, by what reads a request too; answered as ``application/problem+json`` (RFC 9457).
 
     ``kind`` names the problem for programs; ``title`` and ``detail`` tell people, in both languages, what to do.
     """
 
     def __init__(
-        self, status: int, kind: str, zh: str, en: str, *, headers: dict[str, str] | None = None, **extra: Any
+        self, status: int, kind: str, zh: str, en: str, *, headers: Mapping[str, str] | None = None, **extra: Any
     ) -> None:
-        super().__init__(kind)
+        super().__init__(status, kind)
         self.status = status
         self.kind = kind
         self.zh = zh
@@ -39,7 +38,27 @@ class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
             "detail_en": self.en,
             **self.extra,
         }
-        return JSONResponse(body, self.status, headers=self.headers, media_type="application/problem+json")
+        return _Document(body, self.status, headers=self.headers, media_type="application/problem+json")
+
+
+class _Document(JSONResponse):
+    def render(self, content: Any) -> bytes:
+        """JSON of anything, halves of surrogate pairs in what somebody sent among it."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+_STATUSES: Final = {
+    400: ("unreadable", "请求无法读取，请检查格式后重试。", "The request cannot be read: check its form."),
+    404: ("not-found", "没有这个地址。", "There is nothing at this address."),
+    405: (
+        "method-not-allowed",
+        "这个地址不支持这种操作，Allow 列出了可用的方法。",
+        "This address does not do that: Allow lists the methods that it takes.",
+    ),
+    413: ("too-large", "提交的内容太大，请缩短。", "What was sent is too large: shorten it."),
+}
+ERRORS_TOLD: Final = 10
+"""How many errors a problem names; of more it says how many there are."""
 
 
 def internal() -> Problem:
@@ -52,36 +71,23 @@ def internal() -> Problem:
     )
 
 
-def install(app: FastAPI) -> None:
-    """Answers every error of ``app`` as a problem document, or as a page for who reads pages (`problem_pages`)."""
+def of_status(status: int, headers: Mapping[str, str] | None = None) -> Problem:
+    """The problem for a status that something between the route and the client gave."""
+    kind, zh, en = _STATUSES.get(status, ("http", "请求不能受理。", "The request cannot be served."))
+    return Problem(status, kind, zh, en, headers=headers)
 
-    @app.exception_handler(Problem)
-    async def _problem(request: Request, problem: Problem) -> Response:
-        return problem_pages.answer(request, problem)
 
-    @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        errors = [
-            {"field": ".".join(str(part) for part in problem["loc"]), "message_en": problem["msg"]}
-            for problem in error.errors()
-        ]
-        problem = Problem(
-            422,
-            "invalid-request",
-            "请求的内容不完整或格式不对，请按 errors 逐项改正后重新提交。",
-            "The request is incomplete or malformed: correct each entry of errors and send it again.",
-            errors=errors,
-        )
-        return problem_pages.answer(request, problem)
+def wrong_media_type(accepted: str) -> Problem:
+    """415 for a body that a route does not read; ``accepted`` is what it reads (RFC 9110, 15.5.16)."""
+    return Problem(
+        415,
+        "unsupported-media-type",
+        f"请以 {accepted} 格式提交，并在 Content-Type 中写明。",
+        f"Send {accepted}, and say so in Content-Type.",
+        headers={"Accept": accepted},
+    )
 
-    @app.exception_handler(StarletteHTTPException)
-    async def _http(request: Request, error: StarletteHTTPException) -> Response:
-        known = {404: ("not-found", "没有这个地址。", "There is nothing at this address.")}
-        kind, zh, en = known.get(error.status_code, ("http", "请求不能受理。", "The request cannot be served."))
-        problem = Problem(error.status_code, kind, zh, en, headers=dict(error.headers or {}))
-        return problem_pages.answer(request, problem)
 
-    @app.exception_handler(Exception)
-    async def _failed(request: Request, error: Exception) -> Response:
-        logs.warning("http.request-failed", error=error, route=getattr(request.scope.get("route"), "path", ""))
-        return problem_pages.answer(request, internal())
+def is_json(content_type: str) -> bool:
+    """Whether a media type is JSON's (RFC 6839 for the suffix)."""
+    return _JSON.match(content_type) is not None

@@ -14,22 +14,22 @@ from typing import Any, Protocol
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tongban_runtime import documentation, logs, operations, problems, telemetry
+from tongban_runtime import documentation, failures, logs, operations, telemetry
 from tongban_runtime.acts import ActSigner
 from tongban_runtime.auth import Authenticator, fetch_jwks
 from tongban_runtime.batch import Processor
 from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
 from tongban_runtime.consumer import Consumer
 from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
+from tongban_runtime.front import App
 from tongban_runtime.health import Health, Heartbeat
-from tongban_runtime.keys import Keyring, NoVault, VaultKeyring, VaultUnavailableError
+from tongban_runtime.keys import Keyring, NoVault, VaultKeyring
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
 from tongban_runtime.settings import RuntimeSettings
 from tongban_runtime.standing import Standing
-from tongban_runtime.vault_http import VaultClient, answer_unavailable
+from tongban_runtime.vault_http import VaultClient
 
 
 class Component(Protocol):
@@ -69,7 +69,7 @@ class Runtime:
 class Parts:
     """What wiring gives back. ``workers`` are the service's own components, by the name that ``--only`` takes."""
 
-    app: FastAPI
+    app: App
     registry: Registry
     workers: Mapping[str, Callable[[Heartbeat], Component]] = field(default_factory=dict)
     extra_roles: Mapping[str, Callable[[Heartbeat], Component]] = field(default_factory=dict)
@@ -124,31 +124,15 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-class Unkept:
-    """Nobody keeps an answer that does not say how it may be kept: most are somebody's own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                if not any(name in (b"cache-control", b"etag") for name, _ in headers):
-                    message["headers"] = [*headers, (b"cache-control", b"no-store")]
-            await send(message)
-
-        await self._app(scope, receive, answer)
-
-
-def new_app(title: str, description: str = "") -> FastAPI:
+def new_app(title: str, description: str = "") -> App:
     """An app that serves its own API documentation at /docs and loads nothing from elsewhere.
 
     FastAPI's own telemetry stays off: it writes query strings, sign-in codes among them, into spans.
     """
-    app = FastAPI(
+    app = App(
         title=title,
         description=description,
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -158,11 +142,10 @@ def new_app(title: str, description: str = "") -> FastAPI:
     return app
 
 
-def prepare_app(app: FastAPI, runtime: Runtime) -> FastAPI:
+def prepare_app(app: App, runtime: Runtime) -> App:
     """Gives an app what every service's app has: errors as problems, health, operations, the runtime in its state."""
-    app.add_middleware(Unkept)
-    problems.install(app)
-    app.add_exception_handler(VaultUnavailableError, answer_unavailable)
+    failures.install(app)
+    app.is_behind_tls = runtime.settings.behind_tls
     app.include_router(operations.router)
     app.state.runtime = runtime
     app.state.authenticator = runtime.authenticator

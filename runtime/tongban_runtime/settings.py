@@ -22,6 +22,9 @@ class RuntimeSettings(BaseSettings):
         default=False,
         description="Several processes of this deployment listen on the port; the kernel shares the connections.",
     )
+    behind_tls: bool = Field(
+        default=False, description="People reach this service through a proxy that ends TLS: answers say so (HSTS)."
+    )
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
     token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
     vault_url: str | None = Field(

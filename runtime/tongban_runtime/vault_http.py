@@ -8,12 +8,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
-from fastapi import Request, Response
 from tongban_schemas.types import JsonObject
 
-from tongban_runtime import logs, problem_pages
 from tongban_runtime.keys import VaultUnavailableError
-from tongban_runtime.problems import Problem
 from tongban_runtime.settings import RuntimeSettings
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=3)
@@ -87,19 +84,6 @@ class VaultClient:
             granted = await _json(answer)
         lasts = float(granted.get("expires_in", 300))
         return str(granted["access_token"]), time.monotonic() + max(lasts - _EARLY_SECONDS, lasts / 2)
-
-
-async def answer_unavailable(request: Request, error: Exception) -> Response:
-    """503: what cannot be opened now can be later."""
-    logs.warning("vault.unavailable", error=error)
-    problem = Problem(
-        503,
-        "vault-unavailable",
-        "密钥服务暂时不可用，个人数据无法打开，请稍后再试。",
-        "The vault that holds the keys of personal data does not answer: try again shortly.",
-        headers={"Retry-After": "2"},
-    )
-    return problem_pages.answer(request, problem)
 
 
 async def _json(answer: aiohttp.ClientResponse) -> JsonObject:

@@ -1,8 +1,8 @@
 """The composition root: the one place that knows which things a deployment of approvals is made of."""
 
-from fastapi import FastAPI
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.alarms import AlarmWorker
+from tongban_runtime.front import App
 from tongban_runtime.service import Parts, Runtime, new_app
 
 from tongban_approvals import api, handlers
@@ -17,7 +17,7 @@ def make_casework(runtime: Runtime, departments: frozenset[str]) -> Casework:
     )
 
 
-def make_app(casework: Casework) -> FastAPI:
+def make_app(casework: Casework) -> App:
     """The officers' interface of one deployment."""
     app = new_app("通办 审批 Tongban approvals", "各部门经办人使用的接口。 What the departments' officers use.")
     app.include_router(api.router)

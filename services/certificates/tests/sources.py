@@ -22,7 +22,7 @@ from tongban_certificates.sharing.api import bound
 from tongban_certificates.sharing.context import Sharing
 from tongban_certificates.sharing.corrector import Corrector
 from tongban_certificates.sharing.handlers import SharingHandlers
-from tongban_runtime import facts, problems
+from tongban_runtime import facts, failures
 from tongban_runtime.auth import Caller, Duty, officer
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.registry import Registry
@@ -283,7 +283,7 @@ class World:
     async def client(self, *departments: str, duties: Sequence[Duty] = (), name: int = 3) -> AsyncIterator[Any]:
         """The desk, as an officer of these departments uses it."""
         app = new_app("desk")
-        problems.install(app)
+        failures.install(app)
         app.include_router(bound(self.sharing))
         caller = Caller(UUID(int=name), "officer", frozenset(departments), frozenset(duties))
         app.dependency_overrides[officer] = lambda: caller

@@ -23,7 +23,7 @@ from tongban_certificates.registers.holder import HolderKey
 from tongban_certificates.registers.register import Registers
 from tongban_certificates.signing import CertificateSigner
 from tongban_certificates.verification import CertificateVerifier
-from tongban_runtime import problems
+from tongban_runtime import failures
 from tongban_runtime.auth import Authenticator, routes_without_policy
 from tongban_runtime.database import create_pool
 from tongban_runtime.health import Heartbeat
@@ -79,7 +79,7 @@ async def served(
     company_pdf = opened(found["company"])
     key = OKPKey.generate_key("Ed25519")
     app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), keyring)
-    problems.install(app)
+    failures.install(app)
     app.state.authenticator = Authenticator(ISSUER, KeySet([key]))
     yield SimpleNamespace(app=app, key=key, keyring=keyring, pool=pool, company_pdf=company_pdf, **found)
     await pool.close()

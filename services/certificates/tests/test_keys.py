@@ -16,7 +16,7 @@ from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.issuing import IssuingWorker
 from tongban_certificates.sealing import file_field
 from tongban_certificates.verification import CertificateVerifier
-from tongban_runtime import problems
+from tongban_runtime import failures
 from tongban_runtime.auth import Authenticator
 from tongban_runtime.keys import KeyRequest, NoVault, Refused, VaultUnavailableError
 from tongban_runtime.registry import Registry
@@ -45,7 +45,7 @@ async def client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     key = OKPKey.generate_key("Ed25519")
     app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), keyring)
-    problems.install(app)
+    failures.install(app)
     app.state.authenticator = Authenticator("http://issuer.test", KeySet([key]))
     claims = {"iss": "http://issuer.test", "sub": str(cases.APPLICANT), "exp": 4_000_000_000, "role": "citizen"}
     token = jwt.encode({"alg": "Ed25519"}, claims, key, algorithms=["Ed25519"])

@@ -14,7 +14,7 @@ from tongban_certificates.assembly import last_valid_day, masked_code
 from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.issuing import IssuingWorker
 from tongban_certificates.verification import CertificateVerifier
-from tongban_runtime import problems
+from tongban_runtime import failures
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
@@ -49,7 +49,7 @@ async def public(
 ) -> Callable[..., Awaitable[httpx.Response]]:
     """Asks the public check for a number, as a page or (``json``) as data."""
     app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), TestKeyring())
-    problems.install(app)
+    failures.install(app)
 
     async def ask(number: str, *, json: bool = False, file: bytes | None = None) -> httpx.Response:
         headers = {"accept": "application/json" if json else "text/html"}

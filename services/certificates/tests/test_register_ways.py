@@ -22,7 +22,7 @@ from tongban_certificates.registers.desk import RegisterDesk
 from tongban_certificates.registers.holder import HolderKey, load_key
 from tongban_certificates.registers.register import Registers
 from tongban_certificates.settings import CertificatesSettings
-from tongban_runtime import problems
+from tongban_runtime import failures
 from tongban_runtime.auth import SESSION_COOKIE, Authenticator, routes_without_policy
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
@@ -64,7 +64,7 @@ async def app(pool: Any, shelf: Shelf, clock: FakeClock, registry: Registry, reg
     await hear(pool, registry, published)
     app = FastAPI()
     app.include_router(bound(RegisterDesk(pool, clock, shelf, registers, {"public-security"})))
-    problems.install(app)
+    failures.install(app)
     app.state.key = OKPKey.generate_key("Ed25519")
     app.state.authenticator = Authenticator(ISSUER, KeySet([app.state.key]))
     return app

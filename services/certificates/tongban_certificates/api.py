@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, note_refusal, public, signed_in
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
+from tongban_runtime.front import App
 from tongban_runtime.keys import Attempt, Keyring, KeysRefusedError, keys_for
 from tongban_runtime.problems import Problem
 from tongban_runtime.service import new_app
@@ -120,7 +121,7 @@ class Desk:
 
 def make_app(
     pool: Pool, shelf: Shelf, clock: Clock, verifier: CertificateVerifier, keyring: Keyring, *more: APIRouter
-) -> FastAPI:
+) -> App:
     """The app; ``more`` are the routes of the registers and of what is shared from them."""
     app = new_app(
         "通办 电子证照 Tongban certificates",

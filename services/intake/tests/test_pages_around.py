@@ -130,7 +130,7 @@ async def test_whatever_goes_wrong_with_a_page_is_told_in_words(service: Service
             failed = await client.get("/applications")
         finally:
             service.app.state.intake = own
-    for answer, status in ((many, 400), (failed, 500)):
+    for answer, status in ((many, 400), (failed, 503)):
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, "text/html")
         assert 'href="/applications"' in answer.text
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.auth import Caller, citizen
+from tongban_runtime.front import App
+from tongban_runtime.paging import moment_of
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.service import Runtime, new_app
@@ -80,7 +82,7 @@ async def read(request: Request, message: UUID, caller: Annotated[Caller, Depend
         raise Problem(404, "message-not-found", "没有这条消息。", "You have no such message.")
 
 
-def create_app(letters: Letters, shelf: Shelf) -> FastAPI:
+def create_app(letters: Letters, shelf: Shelf) -> App:
     app = new_app("通办 消息 Tongban notify", "站内消息。In-site messages.")
     app.include_router(router)
     app.state.letters = letters
@@ -115,9 +117,7 @@ def _place(cursor: str) -> tuple[datetime, UUID]:
     """Raises `Problem` 422 for a cursor that no page gave."""
     try:
         at, message = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
-        place = datetime.fromisoformat(at), UUID(message)
-        if place[0].tzinfo is None:
-            raise ValueError("no offset")
+        return moment_of(at), UUID(message)
     except (binascii.Error, ValueError) as error:
         raise Problem(
             422,
@@ -125,4 +125,3 @@ def _place(cursor: str) -> tuple[datetime, UUID]:
             "before 不是上一页给出的 next，请从第一页重新开始。",
             "before is not the next of a page: start again from the first page.",
         ) from error
-    return place

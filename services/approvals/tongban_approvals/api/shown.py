@@ -13,6 +13,8 @@ from tongban_catalog.form import NOTHING
 from tongban_catalog.grounds import annulment_grounds, refusal_grounds
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller, officer
+from tongban_runtime.json_bodies import is_storable
+from tongban_runtime.paging import moment_of
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.events.approvals import (
@@ -268,8 +270,8 @@ def read_cursor(cursor: str | None, length: int) -> list[Any] | None:
         return None
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        instant, texts = datetime.fromisoformat(parts[0]), [str(part) for part in parts[2:]]
-        if len(parts) != length or instant.tzinfo is None or "\x00" in "".join(texts):
+        instant, texts = moment_of(parts[0]), [str(part) for part in parts[2:]]
+        if len(parts) != length or not is_storable(texts):
             raise ValueError("not a cursor of ours")
         return [instant, UUID(parts[1]), *texts]
     except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:

@@ -1,8 +1,10 @@
 """Intake's HTTP interface."""
 
-from fastapi import FastAPI
+from urllib.parse import urlsplit
+
 from starlette.staticfiles import StaticFiles
 from tongban_runtime import problem_pages
+from tongban_runtime.front import App
 from tongban_runtime.service import new_app
 
 from tongban_intake.api import (
@@ -33,7 +35,12 @@ from tongban_intake.api.context import Intake
 __all__ = ["Intake", "make_app"]
 
 
-def make_app(intake: Intake) -> FastAPI:
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def make_app(intake: Intake) -> App:
     """The app, without what the runtime adds to every service's (`tongban_runtime.service.prepare_app`)."""
     app = new_app(
         "通办 受理 Tongban intake", "申请、收件、补正、撤回与查询。Apply, receive, correct, withdraw and follow."
@@ -51,6 +58,8 @@ def make_app(intake: Intake) -> FastAPI:
         app.include_router(module.page_router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
     app.state.intake = intake
+    app.form_targets = (_origin(intake.settings.sign_in_url),)
+    app.long_json = {vault.router.prefix: vault.LONGEST_BYTES}
     problem_pages.install(app, page_route.page_or_sign_in)
     turned_away.install(app, intake)
     return app

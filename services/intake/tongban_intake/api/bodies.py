@@ -7,13 +7,17 @@ import msgspec
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 from tongban_catalog.form import FieldError
-from tongban_runtime.problems import Problem
+from tongban_runtime import json_bodies
+from tongban_runtime.json_bodies import is_storable, looks_storable, not_json, too_large
+from tongban_runtime.problems import ERRORS_TOLD, Problem, is_json, wrong_media_type
 from tongban_schemas.types import JsonObject, Language, MaterialId
 
-MAX_BODY_BYTES = 128 * 1024
+MAX_BODY_BYTES = json_bodies.MAX_BYTES
 """The largest request. Sealing makes a third more of it, and an event may hold 200 KiB."""
 
 _TEXT = ("应为 1 至 2000 个字的文字", "has to be text of 1 to 2000 characters")
+_ANY = ("不符合要求", "is not right")
+_LONGEST_NAME = 200
 _HINTS = {
     "item": ("应为 31 位事项编码", "has to be an item's code of 31 characters"),
     "version": ("应为不小于 1 的整数", "has to be a whole number from 1"),
@@ -130,15 +134,19 @@ Body = TypeVar("Body", bound=BaseModel)
 async def read_body(request: Request, model: type[Body]) -> tuple[Body, JsonObject]:
     """The body of a request: checked, and as the JSON object that was sent.
 
-    Raises `Problem` 400 for what is no JSON object, 413 for one over `MAX_BODY_BYTES`, 422 with ``errors`` by field.
+    Raises `Problem` 400 for what is no JSON object, 413 for one over `MAX_BODY_BYTES`, 415 for what says that it is something
+    else, 422 with ``errors`` by field.
     """
+    said = request.headers.get("content-type", "")
+    if said and not is_json(said):
+        raise wrong_media_type("application/json")
     raw = await _read(request)
     try:
         document: Any = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_json() from error
-    if not isinstance(document, dict) or not (_is_plain(raw) or _is_storable(document)):
-        raise _not_json()
+        raise not_json() from error
+    if not isinstance(document, dict) or not (looks_storable(raw) or is_storable(document)):
+        raise not_json()
     try:
         return model.model_validate(document), document
     except ValidationError as error:
@@ -182,65 +190,27 @@ async def _read(request: Request) -> bytes:
     length = said_length(request)
     if length is not None:
         if length > MAX_BODY_BYTES:
-            raise _too_large()
+            raise too_large(MAX_BODY_BYTES)
         return await request.body()
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
         if len(chunks) > MAX_BODY_BYTES:
-            raise _too_large()
+            raise too_large(MAX_BODY_BYTES)
     return bytes(chunks)
-
-
-_MAX_DEPTH = 32
-
-
-def _is_plain(raw: bytes) -> bool:
-    """Whether JSON is storable at first sight: without an escape it holds no NUL and no half of a surrogate pair."""
-    return b"\\u" not in raw and raw.count(b"{") + raw.count(b"[") <= _MAX_DEPTH
-
-
-def _is_storable(value: object, depth: int = 0) -> bool:
-    """Whether text is Unicode without NUL, and nesting is sane: what databases and other readers take."""
-    if isinstance(value, str):
-        return "\x00" not in value and (value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value))
-    if isinstance(value, dict):
-        return depth < _MAX_DEPTH and all(
-            _is_storable(name, depth + 1) and _is_storable(part, depth + 1) for name, part in value.items()
-        )
-    if isinstance(value, list):
-        return depth < _MAX_DEPTH and all(_is_storable(part, depth + 1) for part in value)
-    return True
-
-
-def _not_json() -> Problem:
-    return Problem(
-        400,
-        "not-json",
-        "请求内容应为 UTF-8 编码的 JSON 对象，不含空字符，嵌套不超过 32 层。",
-        "Send a JSON object in UTF-8, without NUL characters, nested 32 deep at most.",
-    )
-
-
-def _too_large() -> Problem:
-    return Problem(
-        413,
-        "too-large",
-        f"请求不能超过 {MAX_BODY_BYTES // 1024} KiB，请缩短内容。",
-        f"A request may hold {MAX_BODY_BYTES // 1024} KiB: shorten it.",
-    )
 
 
 def invalid(error: ValidationError) -> Problem:
     errors: list[FieldError] = []
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
-        name = str(problem["loc"][0])
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    for problem in found[:ERRORS_TOLD]:
+        name = str(problem["loc"][0])[:_LONGEST_NAME] if problem["loc"] else ""
         if problem["type"] == "missing":
             zh, en = f"请填写 {name}。", f"{name} is missing: add it."
         elif problem["type"] == "extra_forbidden":
             zh, en = f"没有名为 {name} 的项，请删除。", f"There is no field {name}: remove it."
         else:
-            hint_zh, hint_en = _HINTS[name]
+            hint_zh, hint_en = _HINTS.get(name, _ANY)
             zh, en = f"{name} {hint_zh}。", f"{name} {hint_en}."
         errors.append(FieldError(field=name, message_zh=zh, message_en=en))
     return Problem(
@@ -249,4 +219,5 @@ def invalid(error: ValidationError) -> Problem:
         "请求的内容不完整或格式不对，请按 errors 逐项改正后重新提交。",
         "The request is incomplete or malformed: correct each entry of errors and send it again.",
         errors=errors,
+        count=len(found),
     )

@@ -1,6 +1,7 @@
 """The public list of service items with search, and the guide of each: pages that anyone may read, and the same as data."""
 
 import json
+import re
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from tongban_intake.presentation import Words, limit_shown
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 
 QUERY_LIMIT = 100
+_ITEM_CODE = re.compile(r"[0-9A-Z]{31}")
 
 
 @router.get("/", dependencies=[Depends(public)])
@@ -61,7 +63,9 @@ async def guide(
 
 async def item_in_force(intake: Intake, code: str, version: int | None) -> Item:
     """The named version; else the one that takes applications today; else the newest. Raises `Problem` 404."""
-    if version is not None:
+    if not _ITEM_CODE.fullmatch(code):
+        item = None
+    elif version is not None:
         item = await intake.shelf.item(intake.pool, ItemRef(code=code, version=version))
     else:
         today = china_day(intake.clock.now())

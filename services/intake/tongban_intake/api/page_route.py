@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from tongban_runtime import logs
 from tongban_runtime.auth import SESSION_COOKIE, Caller, Policy, Role, citizen, note_refusal
+from tongban_runtime.failures import problem_of
 from tongban_runtime.problem_pages import bilingual
-from tongban_runtime.problems import Problem, internal
+from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
 from tongban_intake.api.context import intake_of
@@ -58,8 +58,7 @@ class PageRoute(APIRoute):
                     raise
                 return problem_page(request, _unreadable(error.status_code))
             except Exception as error:  # noqa: BLE001 - logged, and told in words instead of as data
-                logs.warning("http.request-failed", error=error, route=self.path)
-                return problem_page(request, internal())
+                return problem_page(request, problem_of(request, error))
 
         return answer
 

@@ -20,11 +20,11 @@ from tongban_intake.api.context import intake_of
 from tongban_intake.vault import Asker
 from tongban_intake.vault.rules import PURPOSES
 
-_LONGEST: Final = 4 * 1024 * 1024
+LONGEST_BYTES: Final = 4 * 1024 * 1024
 """The longest request, in bytes."""
 _TOO_LARGE: Final = (
-    f"请求须写明 Content-Length，且不超过 {_LONGEST} 字节。",
-    f"A request says its Content-Length, {_LONGEST} bytes at most.",
+    f"请求须写明 Content-Length，且不超过 {LONGEST_BYTES} 字节。",
+    f"A request says its Content-Length, {LONGEST_BYTES} bytes at most.",
 )
 
 
@@ -35,7 +35,7 @@ class ShortRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
-            refuse_large(request, _LONGEST, *_TOO_LARGE)
+            refuse_large(request, LONGEST_BYTES, *_TOO_LARGE)
             return await handler(request)
 
         return answer
