@@ -7,8 +7,9 @@ from importlib.resources import files
 import pytest
 from tongban_catalog.load import Catalog
 from tongban_intake.act_reading import _row
-from tongban_intake.presentation import GRADES, basis_cited
+from tongban_intake.presentation import GRADES, Words, basis_cited
 from tongban_intake.presentation.dates import day_words, month_words, time_words, yuan
+from tongban_intake.presentation.values import value_words
 
 PROGRAMS = re.compile(r"SHA-?256|JWS|GB/T|GB/T 2260|[ABCD] ?级|grade [ABCD]|\bUUID\b")
 
@@ -26,6 +27,24 @@ def test_days_and_times_are_written_as_people_write_them() -> None:
 )
 def test_money_is_written_as_people_write_it(amount: float, written: str) -> None:
     assert yuan(amount) == written
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "zh", "en"),
+    [
+        ({"format": "date"}, "1880-05-01", "1880年5月1日", "1 May 1880"),
+        ({"x-field": "date"}, "2026-03-09", "2026年3月9日", "9 March 2026"),
+        ({"x-field": "region"}, "990101", "示范省 99 示范市示范区", "the district of Province 99"),
+        ({"x-field": "region"}, "110101", "110101", "110101"),
+        ({"x-field": "money"}, 8600.5, "8,600.50 元", "8,600.50 yuan"),
+        ({"type": "integer"}, 2026, "2026", "2026"),
+        ({"type": "boolean"}, True, "是", "yes"),
+        ({"format": "date"}, "未定", "未定", "未定"),
+        ({"x-labels": {"a": {"zh": "甲", "en": "A"}}}, "a", "甲", "A"),
+    ],
+)
+def test_an_answer_is_shown_as_people_read_it(schema: dict[str, object], value: object, zh: str, en: str) -> None:
+    assert value_words(schema, value) == Words(zh=zh, en=en)
 
 
 def test_the_basis_of_an_act_is_english_in_english(catalog: Catalog) -> None:

@@ -26,9 +26,10 @@ from tongban_intake.api.page_route import (
 )
 from tongban_intake.api.pages import PageApplication
 from tongban_intake.evidence.shown import CaseProofs, GivenValue, ProofDetail, case_proofs
-from tongban_intake.presentation import WHY_UPLOADED, YES_NO, ProofShown, Words, proofs_shown
+from tongban_intake.presentation import WHY_UPLOADED, ProofShown, Words, proofs_shown
 from tongban_intake.presentation.answering import answer_by
 from tongban_intake.presentation.shown import Department
+from tongban_intake.presentation.values import value_words
 from tongban_intake.status import statuses_of
 from tongban_intake.store import applications
 
@@ -40,13 +41,8 @@ _UPLOAD_BYTES = 21 * 1024 * 1024
 
 
 def shown_value(item: Item, name: str, value: Any) -> Words:
-    """An answer as a person reads it: the label of a choice, yes or no, else itself."""
-    if isinstance(value, bool):
-        return YES_NO[value]
-    label = item.form.fields.get(name, {}).get("x-labels", {}).get(str(value))
-    if label is not None:
-        return Words(zh=label["zh"], en=label["en"])
-    return Words(zh=str(value), en=str(value))
+    """An answer as a person reads it."""
+    return value_words(item.form.fields.get(name, {}), value)
 
 
 @dataclass(frozen=True, slots=True)
