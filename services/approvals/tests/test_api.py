@@ -17,7 +17,21 @@ from tongban_schemas.events.approvals import (
 )
 
 from .conftest import COLLEAGUE, ME, Deployment, MakeDeployment
-from .samples import CANARY, LAND, applied, corrected, granted, new_subject, published, refused, withdrawn
+from .samples import (
+    CANARY,
+    INVESTMENT,
+    LAND,
+    accepted,
+    answers,
+    applied,
+    corrected,
+    granted,
+    new_subject,
+    published,
+    refused,
+    submitted,
+    withdrawn,
+)
 
 REFUSAL = {"reason_code": "conditions-not-met", "reason": "选址不符合规划 The site does not fit the plan."}
 WANTED = {"fields": ["land_area_m2", "contact_phone"], "message": "面积与图纸不符 The area differs from the drawings."}
@@ -92,8 +106,14 @@ async def test_lists_are_read_page_by_page(land: Deployment) -> None:
         assert status == 200
         assert len(page["tasks"]) <= 2
         seen += [(task["application"], task["step"]) for task in page["tasks"]]
+        assert {(task["number"], task["applicant"]) for task in page["tasks"]} == {(None, "示例制造有限公司")}
         path = f"/v1/tasks?limit=2&after={page['next']}" if page["next"] else ""
     assert sorted(seen) == sorted([*((subject, "KG") for subject in subjects), (subjects[0], "TD")])
+    assert seen[-1] == (subjects[0], "KG"), "what is decided stands last"
+    number = f"{INVESTMENT.code}202603020007"
+    await land.hear(submitted(numbered := new_subject(), INVESTMENT, answers()), accepted(numbered, number=number))
+    _, page = await _get(land, "/v1/tasks?state=open&limit=200")
+    assert number in [task["number"] for task in page["tasks"]]
     _, page = await _get(land, "/v1/tasks?state=granted")
     assert [task["application"] for task in page["tasks"]] == [subjects[0]]
     _, page = await _get(land, "/v1/tasks?department=natural-resources")

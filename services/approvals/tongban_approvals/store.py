@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, cast
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from tongban_runtime.database import Tx
@@ -13,18 +13,14 @@ from tongban_schemas.types import ItemRef
 from tongban_approvals.domain import OpinionTask, Task, TaskState
 from tongban_approvals.domain.desk import OpinionState
 
-STATES: tuple[TaskState, ...] = (
-    "open",
-    "taken",
-    "correction",
-    "granted",
-    "refused",
-    "cancelled",
-    "annulled",
-    "suspended",
-)
+UNDECIDED: tuple[TaskState, ...] = ("open", "taken", "correction", "suspended")
+DECIDED: tuple[TaskState, ...] = ("granted", "refused", "cancelled", "annulled")
 OPINION_STATES: tuple[OpinionState, ...] = ("asked", "given", "lapsed", "cancelled")
 Order = Literal["opened", "due"]
+ENDLESS: Final = datetime.max.replace(tzinfo=UTC)
+"""Where a task without a limit stands among those that are due."""
+_INFINITY: Final = ENDLESS.replace(tzinfo=None)
+"""What the database's driver gives and takes for ``infinity``."""
 Place = tuple[datetime, UUID, str]
 """Where a task stands in a list."""
 
@@ -79,7 +75,7 @@ def _desk_task(row: Any) -> DeskTask:
         traceparent=row["traceparent"],
         flagged=row["flagged"],
         version=row["version"],
-        due_place=row["due_place"],
+        due_place=ENDLESS if row["due_place"] == _INFINITY else row["due_place"],
     )
 
 
@@ -215,7 +211,9 @@ async def list_tasks(
 
     Each pair of department and state is one walk along the index, however many tasks there are.
     """
-    rows = await tx.fetch(_LISTS[order], sorted(departments), list(states), limit, *(after or (None, None, None)))
+    instant, *rest = after or (None, None, None)
+    behind = _INFINITY if instant == ENDLESS else instant
+    rows = await tx.fetch(_LISTS[order], sorted(departments), list(states), limit, behind, *rest)
     return [_desk_task(row) for row in rows]
 
 

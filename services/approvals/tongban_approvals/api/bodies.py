@@ -50,10 +50,17 @@ class TaskSummary(BaseModel):
     version: int = Field(description="Counts the changes of this task.")
 
 
-class TaskPage(BaseModel):
-    """Tasks, oldest or due first. ``next`` goes into ``after`` to read on; absent on the last page."""
+class ListedTask(TaskSummary):
+    """A task in the list. ``applicant`` is null where the name is personal: it is opened with the task alone, on record."""
 
-    tasks: list[TaskSummary]
+    number: str | None = Field(description="The case number.")
+    applicant: str | None
+
+
+class TaskPage(BaseModel):
+    """Tasks, undecided ones first. ``next`` goes into ``after`` to read on; absent on the last page."""
+
+    tasks: list[ListedTask]
     next: str | None = None
 
 

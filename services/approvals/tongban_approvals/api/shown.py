@@ -275,9 +275,13 @@ def read_cursor(cursor: str | None, length: int) -> list[Any] | None:
             raise ValueError("not a cursor of ours")
         return [instant, UUID(parts[1]), *texts]
     except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-        raise Problem(
-            422,
-            "invalid-cursor",
-            "参数 after 无效，请使用上一页返回的 next。",
-            "The parameter after is not valid: use next of the page before.",
-        ) from error
+        raise invalid_cursor() from error
+
+
+def invalid_cursor() -> Problem:
+    return Problem(
+        422,
+        "invalid-cursor",
+        "参数 after 无效，请使用上一页返回的 next。",
+        "The parameter after is not valid: use next of the page before.",
+    )

@@ -1,24 +1,42 @@
 """Tasks: list them, look into one, take it, give it back, decide it, ask for a correction."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from tongban_catalog.item import Item
+from tongban_runtime import facts
 from tongban_runtime.problems import Problem
+from tongban_schemas.envelope import Event, EventData
+from tongban_schemas.events.applications import ApplicationAccepted, ApplicationReceived, ApplicationSubmitted
 from tongban_schemas.types import StepId
 
 from tongban_approvals import store
 from tongban_approvals.actions import corrections, decisions
 from tongban_approvals.actions.conflicts import not_found
 from tongban_approvals.actions.desk import desk_of, look
-from tongban_approvals.api.bodies import CorrectionRequest, Grant, Refusal, TaskDetail, TaskPage, TaskSummary
-from tongban_approvals.api.shown import Officer, casework_of, detail, read_cursor, summary, write_cursor
+from tongban_approvals.api.bodies import (
+    CorrectionRequest,
+    Grant,
+    ListedTask,
+    Refusal,
+    TaskDetail,
+    TaskPage,
+    TaskSummary,
+)
+from tongban_approvals.api.shown import Officer, casework_of, detail, invalid_cursor, read_cursor, summary, write_cursor
 from tongban_approvals.api.wanted import keys_of_task
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import TaskState
-from tongban_approvals.store import STATES, DeskTask, Order, Place
+from tongban_approvals.store import DECIDED, UNDECIDED, DeskTask, Order, Place
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+_NAMING: Mapping[str, type[EventData]] = {
+    model.TYPE: model for model in (ApplicationSubmitted, ApplicationReceived, ApplicationAccepted)
+}
+"""The facts that say which case it is and who applies."""
 
 
 @router.get("")
@@ -27,28 +45,69 @@ async def list_tasks(
     caller: Officer,
     state: TaskState | None = None,
     department: str | None = None,
-    sort: Order = "opened",
+    sort: Order = "due",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(max_length=400)] = None,
 ) -> TaskPage:
-    """The tasks of the officer's departments, oldest first, or those that are due first."""
+    """The tasks of the officer's departments: those that are to be decided before those that are, by the time that is left.
+
+    With ``sort=opened`` by age. With ``state`` only those.
+    """
     casework = casework_of(request)
     departments = desk_of(caller, casework)
     if department is not None:
         departments &= {department}
         if not departments:
             raise not_found()
-    place = read_cursor(after, 3)
-    behind = None if place is None else cast(Place, tuple(place))
+    groups = [UNDECIDED, DECIDED] if state is None else [(state,)]
+    begin, behind = _place(after, len(groups))
+    found: list[tuple[int, DeskTask]] = []
     async with request.app.state.runtime.pool.acquire() as tx, tx.transaction(readonly=True):
-        found = await store.list_tasks(tx, departments, [state] if state else STATES, limit + 1, behind, sort)
-        items = await casework.shelf.items(tx, [task.item for task in found])
+        for group in range(begin, len(groups)):
+            room = limit + 1 - len(found)
+            rows = await store.list_tasks(tx, departments, groups[group], room, behind, sort) if room else []
+            found += [(group, task) for task in rows]
+            behind = None
+        tasks = [task for _, task in found]
+        items = await casework.shelf.items(tx, [task.item for task in tasks])
         known = await casework.shelf.departments(tx)
+        told = await facts.recall(tx, [task.application for task in tasks], _NAMING)
     page, now = found[:limit], casework.clock.now()
     return TaskPage(
-        tasks=[TaskSummary(**summary(task, items[task.item], known, now)) for task in page],
-        next=write_cursor(*page[-1].place(sort)) if len(found) > limit else None,
+        tasks=[
+            ListedTask(
+                **summary(task, items[task.item], known, now),
+                **_named(told.get(str(task.application), ()), items[task.item]),
+            )
+            for _, task in page
+        ],
+        next=write_cursor(*page[-1][1].place(sort), page[-1][0]) if len(found) > limit else None,
     )
+
+
+def _place(after: str | None, groups: int) -> tuple[int, Place | None]:
+    """In which group of states to read on, and behind which task. Raises `Problem` 422."""
+    place = read_cursor(after, 4)
+    if place is None:
+        return 0, None
+    if place[3] not in map(str, range(groups)):
+        raise invalid_cursor()
+    return int(place[3]), cast(Place, tuple(place[:3]))
+
+
+def _named(told: Sequence[Event], item: Item) -> dict[str, str | None]:
+    """The case number, and who applies where that is not personal: a name that is sealed is opened with the task alone."""
+    number = applicant = None
+    for fact in told:
+        match fact.data:
+            case ApplicationReceived(number=given) | ApplicationAccepted(number=given):
+                number = number or given
+            case ApplicationSubmitted(answers=answers) if item.holder is not None:
+                name = answers.get(item.holder.name)
+                applicant = name if isinstance(name, str) else None
+            case _:
+                continue
+    return {"number": number, "applicant": applicant}
 
 
 @router.get("/{application}/{step}")
