@@ -38,7 +38,8 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Caller:
     """Who is behind a request. ``id`` is a pseudonym; ``departments`` are those an officer decides for, with ``duties``.
 
-    ``service`` is the name of a program, ``departments`` then those for which it speaks.
+    ``service`` is the name of a program, ``departments`` then those for which it speaks. ``acts_for`` is the unified social
+    credit code of the organisation for which a person has signed in to act, as the sign-in service has verified it.
     """
 
     id: UUID
@@ -46,6 +47,7 @@ class Caller:
     departments: frozenset[str]
     duties: frozenset[Duty] = frozenset()
     service: str | None = None
+    acts_for: str | None = None
 
 
 def fetch_jwks(address: str, timeout: float = 10.0) -> KeySet:
@@ -81,6 +83,7 @@ class Authenticator:
             departments=frozenset(map(str, claims.get("departments", []))),
             duties=frozenset(duty for duty in DUTIES if duty in duties),
             service=str(claims["service"]) if role == "service" else None,
+            acts_for=str(claims["acts_for"]) if role == "citizen" and claims.get("acts_for") else None,
         )
         return caller, float(claims["exp"])
 

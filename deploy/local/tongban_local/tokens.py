@@ -17,6 +17,10 @@ LIFETIME = 8 * 3600
 Role = Literal["citizen", "officer", "operator", "service"]
 
 
+EXAMPLE_COMPANY = "91990000MA00000195"
+"""The company for which the made-up people act, unless they are said to act for none."""
+
+
 class TokenRequest(BaseModel):
     """Claims to sign. departments: ids, for officers and services; duties: head, receiver, supervisor; service: its name."""
 
@@ -27,6 +31,9 @@ class TokenRequest(BaseModel):
     departments: tuple[str, ...] = ()
     duties: tuple[str, ...] = ()
     service: str | None = None
+    acts_for: str | None = Field(
+        default=EXAMPLE_COMPANY, description="Code of the organisation for which a citizen may act; None: for none."
+    )
     lifetime: int = Field(default=LIFETIME, gt=0, le=30 * 24 * 3600, description="Seconds until the token expires.")
 
 
@@ -37,6 +44,8 @@ def sign(key: OKPKey, issuer: str, request: TokenRequest) -> str:
     claims["role"] = request.role
     header = {"alg": ALGORITHM, "kid": key.kid}
     claims |= {"departments": list(request.departments), "duties": list(request.duties)}
+    if request.role == "citizen" and request.acts_for is not None:
+        claims["acts_for"] = request.acts_for
     if request.service is not None:
         claims["service"] = request.service
     return jwt.encode(header, claims, key, algorithms=[ALGORITHM])

@@ -54,10 +54,10 @@ class Service:
         role: str = "citizen",
         departments: Sequence[str] = (),
         duties: Sequence[str] = (),
-        **more: str,
+        **more: str | None,
     ) -> str:
         claims: dict[str, Any] = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
-        claims |= {"departments": list(departments), "duties": list(duties)} | more
+        claims |= {"departments": list(departments), "duties": list(duties), "acts_for": "91990000MA00000195"} | more
         return jwt.encode({"alg": "Ed25519"}, claims, self.signing_key, algorithms=["Ed25519"])
 
     def client(

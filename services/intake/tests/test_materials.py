@@ -115,3 +115,24 @@ async def test_the_receiver_opens_what_was_brought_and_a_correction_of_a_materia
         for name in MATERIALS:
             opened = await desk.get(f"/v1/proofs/{case}/{name}/file")
             assert (opened.status_code, opened.content) == (200, f"{name}, 1".encode())
+
+
+async def test_who_acts_for_no_organisation_may_not_apply_for_what_is_for_organisations(
+    service: Service, catalog: Catalog, citizen: UUID
+) -> None:
+    item = catalog.item(FOOD)
+    answers = item.form.example() | PERSONAL
+    body = {"item": item.code, "region": "990000", "answers": answers}
+    alone = {"Authorization": f"Bearer {service.token(citizen, acts_for=None)}"}
+    async with service.client() as client:
+        begun_alone = await client.post("/v1/drafts", json=body, headers=alone)
+        sent = await client.post("/v1/applications", json=body, headers=alone | {"Idempotency-Key": "k"})
+        assert {kind_of(begun_alone), kind_of(sent)} == {(403, "for-organisations")}
+        school = {"item": catalog.item(SCHOOL).code, "answers": {}}
+        made = await client.post("/v1/drafts", json=school, headers=alone)
+        assert made.status_code == 201
+        moved = await client.put(f"/v1/drafts/{made.json()['draft']}", json=body, headers=alone | {"If-Match": "*"})
+        assert kind_of(moved) == (403, "for-organisations")
+        page = await client.post(f"/apply/{item.code}", headers=alone, data={"consent": "no"})
+        assert page.status_code == 403
+        assert "由单位申请" in page.text

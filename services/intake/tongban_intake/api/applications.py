@@ -25,6 +25,7 @@ from tongban_intake.api.bodies import ApplicationRequest, CorrectionRequest, bod
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.lean import LeanRoute
 from tongban_intake.domain import filing
+from tongban_intake.domain.applying import require_may_apply
 from tongban_intake.evidence.bringing import brought_for
 from tongban_intake.group_commit import KeyReusedError, Receipt, Submission
 from tongban_intake.store.applications import NewApplication
@@ -82,6 +83,7 @@ async def apply(
 ) -> Response:
     """Stores an application, once per key; ``document`` is the request as it was sent. Raises `Problem`."""
     item = await _item(intake, body)
+    require_may_apply(item, caller.acts_for)
     if errors := form_errors(item, body.answers, () if draft is None else draft.given):
         raise invalid_answers(errors)
     if errors := filing.receiver_errors(item, body.answers):

@@ -29,6 +29,7 @@ from tongban_intake.api.casefile import Summary, running_cases
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.preconditions import IF_MATCH, etag, if_match, require_match
 from tongban_intake.api.turned_away import not_own, put_on_record
+from tongban_intake.domain.applying import require_may_apply
 from tongban_intake.evidence.bringing import brought_for
 from tongban_intake.evidence.picture import Picture, draft_body
 from tongban_intake.evidence.shown import OriginShown, origins
@@ -91,9 +92,10 @@ async def keep_draft(
 ) -> tuple[Draft, bool]:
     """A new draft, or the one that ``begun_by`` began already, and whether it is new.
 
-    Raises `Problem` 404 without its item, 409 when the person has too many.
+    Raises `Problem` 403 for who may not apply, 404 without its item, 409 when the person has too many.
     """
     item = await _item(intake, body.item)
+    require_may_apply(item, caller.acts_for)
     now, draft = intake.clock.now(), uuid7()
     key = intake.vault.new(draft)
     row = StoredDraft(draft, _seal(key.keys, draft, body), now, now)
@@ -172,6 +174,7 @@ async def replace_draft(
     Raises `Problem` 404, 412 when it is not the ``expected`` version, and 409 for another item once proofs are being fetched.
     """
     item = await _item(intake, body.item)
+    require_may_apply(item, caller.acts_for)
     if await drafts.find(intake.pool, draft, caller.id) is None:
         raise not_own(_not_found(), draft, caller)
     with telemetry.span("fetch", **{"tongban.subject": str(draft)}) as span:
