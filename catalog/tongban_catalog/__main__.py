@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aiokafka.errors import KafkaError
+from tongban_runtime.command_line import borrow_local_settings
 from tongban_schemas.types import JsonObject
 
 from tongban_catalog.check import check_catalog
@@ -65,6 +66,7 @@ def _publish(chosen: argparse.Namespace) -> int:
     if _check(chosen):
         return _FAILED
     catalog = load_catalog(chosen.root)
+    borrow_local_settings("tongban_catalog")
     keys = chosen.keys or os.environ.get("TONGBAN_ACTS_PUBLIC")
     if keys:
         catalog = with_keys(catalog, Path(keys))
@@ -184,6 +186,7 @@ def _item(catalog: Catalog, name: str) -> Item:
 
 
 def _on_kafka(work: Callable[[str, str], Coroutine[Any, Any, _T]]) -> _T:
+    borrow_local_settings("tongban_catalog")
     kafka = os.environ.get("TONGBAN_KAFKA", "")
     if not kafka:
         raise _RefusedError("请设置 TONGBAN_KAFKA=主机:端口 / set TONGBAN_KAFKA to host:port of Kafka", _USAGE)

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from tongban_runtime import failures
 from tongban_runtime.auth import Caller
+from tongban_runtime.command_line import StartRefusedError
 from tongban_runtime.database import ENGINE_ERRORS
 from tongban_runtime.keys import KeyRequest, NoVault, VaultKeyring, VaultUnavailableError
 from tongban_runtime.settings import RuntimeSettings
@@ -108,6 +109,18 @@ async def test_what_goes_wrong_on_the_way_can_be_tried_again() -> None:
             server.answer = text
             with pytest.raises(VaultUnavailableError):
                 await client.post("/v1/vault/releases", {})
+
+
+async def test_an_id_and_secret_that_are_not_taken_refuse_the_start_and_an_issuer_that_is_away_does_not() -> None:
+    async with serving() as (server, client):
+        await client.check()
+        assert server.signed_in == 1
+    async with serving("guessed") as (_, stranger):
+        with pytest.raises(StartRefusedError, match="TONGBAN_CLIENT_SECRET"):
+            await stranger.check()
+    nobody = VaultClient("http://127.0.0.1:9", "http://127.0.0.1:9/oauth/token", "me", SECRET)
+    await nobody.check()
+    await nobody.close()
 
 
 async def test_a_request_is_answered_with_503_while_there_is_no_vault() -> None:

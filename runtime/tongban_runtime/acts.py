@@ -20,6 +20,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 from tongban_schemas.types import CHINA, Act, ActKind, JsonObject
 
+from tongban_runtime.command_line import StartRefusedError
+
 KEY_SUFFIX = ".jwk"
 _ALGORITHM = "Ed25519"
 _LETTERS: dict[ActKind, str] = {
@@ -71,6 +73,13 @@ def act_number(kind: ActKind, case_number: str | None, subject: str, ordinal: in
     return f"{case_number or subject}-{_LETTERS[kind]}-{ordinal}"
 
 
+def _refused(folder: Path, why: str) -> StartRefusedError:
+    return StartRefusedError(
+        f"TONGBAN_ACTS_DIR（{folder}）不能使用：应存放各部门文书的私钥。",
+        f"TONGBAN_ACTS_DIR cannot be used: it has to hold the private keys of the departments' acts. {why}",
+    )
+
+
 class ActSigner:
     """Signs the acts of the departments whose keys it holds."""
 
@@ -88,7 +97,7 @@ class ActSigner:
     def load(cls, folder: Path | None) -> "ActSigner":
         """The keys of a folder, once at the start. Without a folder nothing can be signed.
 
-        Raises `ValueError` for a folder without a key, and for a file that is no private Ed25519 key.
+        Raises `StartRefusedError` for a folder without a key, and for a file that is no private Ed25519 key.
         """
         if folder is None:
             return cls()
@@ -96,11 +105,14 @@ class ActSigner:
         for file in sorted(folder.glob(f"*{KEY_SUFFIX}")):
             try:
                 keys[file.stem] = json.loads(file.read_text("utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{file.name} is no JSON: put the department's private JWK there") from error
+            except (ValueError, OSError) as error:
+                raise _refused(folder, f"{file.name} 不能读取 cannot be read: {type(error).__name__}") from error
         if not keys:
-            raise ValueError(f"TONGBAN_ACTS_DIR: {folder} holds no <department>{KEY_SUFFIX}")
-        return cls(keys)
+            raise _refused(folder, f"没有 <部门>{KEY_SUFFIX} 文件 it holds no <department>{KEY_SUFFIX}")
+        try:
+            return cls(keys)
+        except ValueError as error:
+            raise _refused(folder, str(error)) from error
 
     @classmethod
     def ephemeral(cls) -> "ActSigner":

@@ -1,25 +1,25 @@
 """The life of a service's process: settings, migrations, components that run together and end together."""
 
-import argparse
 import asyncio
 import contextlib
 import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tongban_runtime import documentation, failures, logs, operations, telemetry
+from tongban_runtime import command_line, documentation, failures, logs, operations, telemetry
 from tongban_runtime.acts import ActSigner
 from tongban_runtime.auth import Authenticator, fetch_jwks
 from tongban_runtime.batch import Processor
 from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
+from tongban_runtime.command_line import Command, StartRefusedError
 from tongban_runtime.consumer import Consumer
 from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
 from tongban_runtime.front import App
@@ -153,21 +153,30 @@ def prepare_app(app: App, runtime: Runtime) -> App:
 
 
 async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) -> Runtime:
-    """Connects to the engines, waiting for them up to a minute."""
+    """Connects to the engines, waiting for them up to a minute. Raises `StartRefusedError` for settings that cannot be used."""
+    vault, acts = VaultClient.of(settings), ActSigner.load(settings.acts_dir)
     dsn = settings.database.get_secret_value()
     await wait_until_ready(dsn)
     keys = await asyncio.to_thread(fetch_jwks, settings.token_jwks)
-    vault = VaultClient.of(settings)
+    if not settings.KEEPS_VAULT:
+        await _check_vault(vault)
     return Runtime(
         settings=settings,
         pool=await create_pool(dsn, settings.database_pool),
         health=Health(settings.stall_limit),
         clock=clock or (ShiftedClock(settings.clock_shift) if settings.clock_shift else SystemClock()),
         authenticator=Authenticator(settings.token_issuer, keys),
-        acts=ActSigner.load(settings.acts_dir),
+        acts=acts,
         keyring=NoVault() if vault is None else VaultKeyring(vault.post),
         vault=vault,
     )
+
+
+async def _check_vault(vault: VaultClient | None) -> None:
+    if vault is None:
+        logs.warning("service.without-vault")
+    else:
+        await vault.check()
 
 
 def make_processor(runtime: Runtime, registry: Registry) -> Processor:
@@ -239,6 +248,8 @@ async def _assemble(settings: RuntimeSettings, wire: Wire, only: Sequence[str]) 
     try:
         runtime = await open_runtime(settings)
         return runtime, _components(runtime, await wire(runtime), only)
+    except StartRefusedError:
+        raise
     except Exception as error:
         logs.warning("service.component-failed", error=error, component="wiring")
         raise
@@ -257,38 +268,28 @@ async def _run(name: str, component: Component) -> None:
         raise
 
 
-Command = Callable[[RuntimeSettings, Sequence[str]], Coroutine[Any, Any, int]]
-"""A service's own command: settings and the rest of the command line in, exit status out."""
-
-
-def main(
-    package: str,
-    load_settings: Callable[[], RuntimeSettings],
-    wire: Wire,
-    commands: Mapping[str, Command] | None = None,
-) -> None:
+def main(package: str, kind: type[RuntimeSettings], wire: Wire, commands: Mapping[str, Command] | None = None) -> None:
     """The command line of a service: ``migrate``, one of its own ``commands``, or run.
 
     Running means with every component, or those that ``--only`` names.
     """
     own = commands or {}
-    parser = argparse.ArgumentParser(prog=f"python -m {package}")
-    parser.add_argument("command", nargs="?", choices=["run", "migrate", *own], default="run")
-    parser.add_argument("--only", default="", help="components to run, with commas; all by default")
-    arguments, rest = parser.parse_known_args()
-    if rest and arguments.command not in own:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    settings = load_settings()
+    options = command_line.parse(package, own, sys.argv[1:])
+    if options.command in own:
+        command_line.borrow_local_settings(package)
+    settings = command_line.read_settings(kind)
     logs.configure(settings.instance)
-    if arguments.command == "migrate":
+    if options.command == "migrate":
         asyncio.run(migrate(settings.database.get_secret_value(), package))
         return
-    if arguments.command in own:
-        sys.exit(uvloop.run(own[arguments.command](settings, rest)))
+    if options.command in own:
+        sys.exit(uvloop.run(own[options.command].run(settings, options)))
     telemetry.configure(settings)
-    only = [name for name in arguments.only.split(",") if name]
+    only = [name for name in options.only.split(",") if name]
     try:
         uvloop.run(_serve(settings, wire, only))
+    except* StartRefusedError as refused:
+        command_line.refuse(*(str(one) for one in refused.exceptions))
     except* Exception:  # noqa: BLE001 - the failed component has logged itself; the process ends to be restarted
         sys.exit(1)
     finally:

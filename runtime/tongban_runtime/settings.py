@@ -1,6 +1,7 @@
 """Settings that every service has. They come from the environment; a wrong one stops the start with its name."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -8,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 class RuntimeSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TONGBAN_", extra="ignore", frozen=True)
+
+    KEEPS_VAULT: ClassVar[bool] = False
+    """Whether the service has the keys of personal fields itself, and asks nobody for them."""
 
     instance: str = Field(description="Name of this deployment; also its Kafka consumer group.")
     replica: str = Field(default="0", description="Which replica of the deployment this is; stable over restarts.")

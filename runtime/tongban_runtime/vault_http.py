@@ -10,6 +10,8 @@ from urllib.parse import quote
 import aiohttp
 from tongban_schemas.types import JsonObject
 
+from tongban_runtime import logs
+from tongban_runtime.command_line import StartRefusedError
 from tongban_runtime.keys import VaultUnavailableError
 from tongban_runtime.settings import RuntimeSettings
 
@@ -17,6 +19,14 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=3)
 _EARLY_SECONDS: Final = 60.0
 """A token is renewed this long before it ends."""
 _LONGEST_ANSWER: Final = 8 * 1024 * 1024
+
+
+_NOT_TAKEN: Final = frozenset({400, 401, 403})
+"""What an issuer answers to an unknown client or a wrong secret (RFC 6749, 5.2)."""
+
+
+class CredentialsRefusedError(VaultUnavailableError):
+    """The issuer does not take this service's id and secret."""
 
 
 class VaultClient:
@@ -33,11 +43,14 @@ class VaultClient:
 
     @classmethod
     def of(cls, settings: RuntimeSettings) -> "VaultClient | None":
-        """None without ``vault_url``. Raises `ValueError` when the settings to sign in with are missing."""
+        """None without ``vault_url``. Raises `StartRefusedError` when the settings to sign in with are missing."""
         if settings.vault_url is None:
             return None
         if settings.token_url is None or settings.client_id is None or settings.client_secret is None:
-            raise ValueError("TONGBAN_VAULT_URL needs TONGBAN_TOKEN_URL, TONGBAN_CLIENT_ID and TONGBAN_CLIENT_SECRET")
+            raise StartRefusedError(
+                "设置了 TONGBAN_VAULT_URL，还须设置 TONGBAN_TOKEN_URL、TONGBAN_CLIENT_ID 和 TONGBAN_CLIENT_SECRET。",
+                "TONGBAN_VAULT_URL needs TONGBAN_TOKEN_URL, TONGBAN_CLIENT_ID and TONGBAN_CLIENT_SECRET too.",
+            )
         return cls(
             settings.vault_url, settings.token_url, settings.client_id, settings.client_secret.get_secret_value()
         )
@@ -52,6 +65,18 @@ class VaultClient:
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
             raise VaultUnavailableError(f"the vault does not answer: {type(error).__name__}") from error
         return status, answer
+
+    async def check(self) -> None:
+        """Signs in once. Raises `StartRefusedError` when the issuer refuses the id and secret; one that is away is waited for."""
+        try:
+            await self._signed_in()
+        except CredentialsRefusedError as error:
+            raise StartRefusedError(
+                "认证服务不接受 TONGBAN_CLIENT_ID 和 TONGBAN_CLIENT_SECRET，请向认证服务的管理员核对。",
+                "The issuer does not take TONGBAN_CLIENT_ID and TONGBAN_CLIENT_SECRET: ask who runs the sign-in service.",
+            ) from error
+        except (VaultUnavailableError, aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+            logs.warning("vault.unavailable", error=error)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -79,6 +104,8 @@ class VaultClient:
         """A token, and until when (monotonic seconds) it is used."""
         form, headers = {"grant_type": "client_credentials"}, {"Authorization": self._authorization}
         async with self._http().post(self._token_url, data=form, headers=headers, allow_redirects=False) as answer:
+            if answer.status in _NOT_TAKEN:
+                raise CredentialsRefusedError(f"the issuer answered {answer.status}: check the client's id and secret")
             if answer.status != 200:
                 raise VaultUnavailableError(f"the issuer answered {answer.status}: check the client's id and secret")
             granted = await _json(answer)

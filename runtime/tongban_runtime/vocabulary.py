@@ -4,6 +4,8 @@ from typing import Literal
 
 LogEvent = Literal[
     "service.started",
+    "service.without-vault",
+    "service.without-acts",
     "service.stopped",
     "service.component-failed",
     "service.stalled",
@@ -67,6 +69,8 @@ MetricName = Literal[
 
 MESSAGES: dict[LogEvent, str] = {
     "service.started": "The service runs.",
+    "service.without-vault": "TONGBAN_VAULT_URL is not set: nothing personal can be sealed or opened here.",
+    "service.without-acts": "No key for the acts of these departments (TONGBAN_ACTS_DIR): what they decide cannot be sealed.",
     "service.stopped": "The service stopped in order.",
     "service.component-failed": "A part of the service failed; the process ends so that it is restarted.",
     "service.stalled": "A part of the service made no progress for too long; the process ends so that it is restarted.",

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -20,11 +21,16 @@ Command = Callable[[Stack, argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns: the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     stack = Stack(options.stack, given=GivenEngines.from_environment())
     command: Command = options.command
     try:
-        return command(stack, options)
+        status = command(stack, options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except LocalStackError as problem:
         print(f"tongban-local: {problem}", file=sys.stderr)
         return 1
@@ -87,9 +93,18 @@ def _mail(stack: Stack, options: argparse.Namespace) -> int:
     return 0
 
 
+def token_request(options: argparse.Namespace) -> tokens.TokenRequest:
+    """The claims that a command line asks for: an officer is in charge unless duties are named."""
+    return tokens.TokenRequest(
+        role=options.role,
+        sub=options.sub,
+        departments=tuple(options.department),
+        duties=tuple(options.duty or (tokens.IN_CHARGE if options.role == "officer" else ())),
+    )
+
+
 def _token(stack: Stack, options: argparse.Namespace) -> int:
-    request = tokens.TokenRequest(role=options.role, sub=options.sub, departments=tuple(options.department))
-    print(tokens.sign(credentials.signing_key(stack.secrets), stack.url("issuer"), request))
+    print(tokens.sign(credentials.signing_key(stack.secrets), stack.url("issuer"), token_request(options)))
     return 0
 
 
@@ -111,7 +126,8 @@ def _demo(stack: Stack, options: argparse.Namespace) -> int:
     return int(demo.main(stack))
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
     parser = argparse.ArgumentParser(prog="tongban-local", description="本机系统 The local system, without Docker.")
     parser.add_argument("--stack", default="main", help=f"名称 name of the stack, a folder under {LOCAL.name}/ (main)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -135,6 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("role", choices=["citizen", "officer", "operator"])
     token.add_argument("--sub", type=UUID, default=uuid4(), help="pseudonym, a UUID")
     token.add_argument("--department", action="append", default=[], help="department id, for officers; repeatable")
+    told = "head, receiver, supervisor; repeatable; an officer has those of the demonstration's people unless named"
+    token.add_argument("--duty", action="append", default=[], choices=["head", "receiver", "supervisor"], help=told)
     clock = add("clock", _clock, "时钟 show the stack's time, or move it by days, for trying deadlines out")
     clock.add_argument("days", type=float, nargs="?", help="天数 days to move it, such as 5 or 0.5")
     environment = add("env", _environment, "程序的设置 settings of a service, as JSON")

@@ -31,7 +31,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from tongban_local.credentials import client_secret, public_keys
 from tongban_local.programs import APPROVALS, Client
 from tongban_local.programs import clients as registered_clients
-from tongban_local.tokens import ALGORITHM, Role, TokenRequest, prepare, sign
+from tongban_local.tokens import ALGORITHM, IN_CHARGE, Role, TokenRequest, prepare, sign
 
 CODE_LIFETIME = 120.0
 _PEOPLE = "people.json"
@@ -72,7 +72,6 @@ class DemoRole(BaseModel):
 
 _FIRST = Person(name="示例申请人", id_number="990101188001010015", phone="000-00000000")
 _SECOND = Person(name="示例申请人二", id_number="990101188002020020", phone="000-00000001")
-_IN_CHARGE = ("head", "receiver")
 
 DEMO_ROLES = (
     DemoRole(id="applicant", name="演示申请人 Demo applicant", role="citizen", person=_FIRST),
@@ -82,28 +81,28 @@ DEMO_ROLES = (
         name="演示办事员·发展改革、生态环境 Demo officer, development reform and ecology",
         role="officer",
         departments=APPROVALS["approvals-reform"],
-        duties=_IN_CHARGE,
+        duties=IN_CHARGE,
     ),
     DemoRole(
         id="land",
         name="演示办事员·自然资源、文物 Demo officer, natural resources and heritage",
         role="officer",
         departments=APPROVALS["approvals-land"],
-        duties=_IN_CHARGE,
+        duties=IN_CHARGE,
     ),
     DemoRole(
         id="construction",
         name="演示办事员·住建、人防等 Demo officer, housing, civil defence and others",
         role="officer",
         departments=APPROVALS["approvals-construction"],
-        duties=_IN_CHARGE,
+        duties=IN_CHARGE,
     ),
     DemoRole(
         id="neighbour",
         name="演示办事员·外省社保、街道 Demo officer of another province, social insurance and street office",
         role="officer",
         departments=APPROVALS["approvals-neighbour"],
-        duties=_IN_CHARGE,
+        duties=IN_CHARGE,
     ),
     DemoRole(
         id="supervisor",

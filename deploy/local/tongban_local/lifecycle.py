@@ -1,6 +1,7 @@
 """Starting and stopping a stack: engines first, then databases, topics, catalogue and services."""
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
@@ -63,6 +64,7 @@ def up(stack: Stack, announce: Announce = print_line) -> None:
             for name in SERVICES:
                 _wait_for_http(stack, name, f"{stack.url(name)}{READY_PATH}")
             notes.append(f"{len(SERVICES)}")
+        _leave_settings(stack)
         announce(f"全部就绪 everything is ready, {progress.elapsed:.1f} s")
 
 
@@ -214,7 +216,17 @@ def _wait_for_http(stack: Stack, name: str, url: str, timeout: float = _PATIENCE
     raise LocalStackError(f"{name} 未就绪 is not ready: {url}: {answer}\n{log}:\n{tail}")
 
 
+def _leave_settings(stack: Stack) -> None:
+    """Settings for the commands of operators, readable for this user alone, until the stack is stopped."""
+    stack.settings.mkdir(mode=0o700, exist_ok=True)
+    for package, settings in programs.operators_settings(stack).items():
+        file = stack.settings / f"{package}.json"
+        file.touch(0o600)
+        file.write_text(json.dumps(settings), "utf-8")
+
+
 def _down(stack: Stack) -> None:
+    shutil.rmtree(stack.settings, ignore_errors=True)
     supervisor = stack.supervisor
     if supervisor.running():
         running = [name for name, state in supervisor.states().items() if state not in {"STOPPED", "EXITED", "FATAL"}]

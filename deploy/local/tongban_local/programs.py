@@ -120,6 +120,22 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
     return environment | _own_settings(stack, name)
 
 
+def operators_settings(stack: Stack) -> dict[str, dict[str, str]]:
+    """What the commands of operators need to work on this stack, by package."""
+    found = {
+        module: {key: value for key, value in service_environment(stack, name).items() if key.startswith("TONGBAN_")}
+        for name, module in reversed(MODULES.items())
+    }
+    found["tongban_catalog"] = {
+        "TONGBAN_KAFKA": stack.kafka,
+        "TONGBAN_TOPIC_PREFIX": stack.topic_prefix,
+        "TONGBAN_ACTS_PUBLIC": str(stack.acts_public),
+    }
+    for settings in found.values():
+        settings.pop(MARK, None)
+    return found
+
+
 def _own_settings(stack: Stack, name: str) -> dict[str, str]:
     if name in APPROVALS:
         return {"TONGBAN_APPROVALS_DEPARTMENTS": ",".join(APPROVALS[name]), "TONGBAN_ACTS_DIR": str(stack.acts)}

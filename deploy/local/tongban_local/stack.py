@@ -110,6 +110,11 @@ class Stack:
         return self.secrets / "vault"
 
     @property
+    def settings(self) -> Path:
+        """While the stack runs: the settings of its services for the commands of operators, a file for each package."""
+        return self.root / "settings"
+
+    @property
     def ministry(self) -> Path:
         """What the simulated ministry's system holds."""
         return self.root / "ministry"

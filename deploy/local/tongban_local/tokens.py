@@ -14,6 +14,8 @@ from tongban_local.credentials import public_keys, signing_key
 
 ALGORITHM = "Ed25519"
 LIFETIME = 8 * 3600
+IN_CHARGE = ("head", "receiver")
+"""The duties of the demonstration's officers: they receive cases and decide."""
 Role = Literal["citizen", "officer", "operator", "service"]
 
 

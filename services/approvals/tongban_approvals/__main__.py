@@ -5,4 +5,5 @@ from tongban_runtime.service import main
 from tongban_approvals.settings import Settings
 from tongban_approvals.wiring import wire
 
-main("tongban_approvals", Settings, wire)
+if __name__ == "__main__":
+    main("tongban_approvals", Settings, wire)

@@ -1,6 +1,7 @@
 """The composition root: the one place that knows which things a deployment of approvals is made of."""
 
 from tongban_catalog.shelf import Shelf
+from tongban_runtime import logs
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.front import App
 from tongban_runtime.service import Parts, Runtime, new_app
@@ -30,6 +31,8 @@ async def wire(runtime: Runtime) -> Parts:
     if not isinstance(settings, Settings):
         raise TypeError("approvals is wired with its own settings")
     casework = make_casework(runtime, settings.approvals_departments)
+    if missing := settings.approvals_departments - runtime.acts.departments:
+        logs.warning("service.without-acts", departments=sorted(missing))
     return Parts(
         app=make_app(casework),
         registry=handlers.registry(casework),

@@ -1,18 +1,24 @@
+import asyncio
+import hashlib
 import random
 import re
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tongban_certificates import signature
 from tongban_certificates.credentials import SigningDirectoryError, load_credentials, load_trust_anchor
 from tongban_certificates.demo_ca import Algorithm, make_demo_ca
 from tongban_certificates.document import CertificateContent, CertificateRenderer
 from tongban_certificates.independent import verify_with_pdfsig
+from tongban_certificates.signature import Finding
 from tongban_certificates.signing import CertificateSigner, SignedDocument
 from tongban_certificates.verification import MESSAGES, CertificateVerifier
 
 MakeContent = Callable[..., CertificateContent]
+Find = Callable[[bytes], Finding]
 
 FLIPS = 240
 SEED = 20261124
@@ -24,8 +30,8 @@ def signed(renderer: CertificateRenderer, make_content: MakeContent, signer: Cer
 
 
 @pytest.fixture(scope="module")
-def verifier(signing_directory: Path) -> CertificateVerifier:
-    return CertificateVerifier(load_trust_anchor(signing_directory))
+def find(signing_directory: Path) -> Find:
+    return partial(signature.find, anchor=load_trust_anchor(signing_directory))
 
 
 def signed_positions(pdf: bytes) -> list[int]:
@@ -43,10 +49,10 @@ def flipped(pdf: bytes, position: int, bit: int) -> bytes:
 
 
 def test_signed_certificate_is_valid_here_and_for_pdfsig(
-    signed: SignedDocument, verifier: CertificateVerifier, signing_directory: Path, tmp_path: Path
+    signed: SignedDocument, find: Find, signing_directory: Path, tmp_path: Path
 ) -> None:
-    assert verifier.verify(signed.pdf).outcome == "valid"
-    assert verifier.verify(signed.pdf).sha256 == signed.sha256
+    assert find(signed.pdf) == "valid"
+    assert hashlib.sha256(signed.pdf).hexdigest() == signed.sha256
     pdf = tmp_path / "certificate.pdf"
     pdf.write_bytes(signed.pdf)
     verdict = verify_with_pdfsig(pdf, signing_directory / "ca.pem")
@@ -54,18 +60,12 @@ def test_signed_certificate_is_valid_here_and_for_pdfsig(
     assert "ETSI.CAdES.detached" in verdict.report
 
 
-def test_one_flipped_bit_anywhere_in_the_signed_range_is_found(
-    signed: SignedDocument, verifier: CertificateVerifier
-) -> None:
+def test_one_flipped_bit_anywhere_in_the_signed_range_is_found(signed: SignedDocument, find: Find) -> None:
     chance = random.Random(SEED)  # noqa: S311 - which bytes to flip is no secret
     positions = signed_positions(signed.pdf)
     head_and_tail = [*positions[:20], *positions[-60:]]
     chosen = [*head_and_tail, *chance.sample(positions, FLIPS)]
-    accepted = [
-        position
-        for position in chosen
-        if verifier.verify(flipped(signed.pdf, position, chance.randrange(8))).outcome == "valid"
-    ]
+    accepted = [position for position in chosen if find(flipped(signed.pdf, position, chance.randrange(8))) == "valid"]
     assert not accepted
 
 
@@ -77,25 +77,25 @@ def test_pdfsig_finds_flipped_bits_too(signed: SignedDocument, signing_directory
         assert not verify_with_pdfsig(pdf, signing_directory / "ca.pem").accepted
 
 
-def test_something_appended_is_found(signed: SignedDocument, verifier: CertificateVerifier) -> None:
-    assert verifier.verify(signed.pdf + b"\n% appended\n").outcome == "altered"
+def test_something_appended_is_found(signed: SignedDocument, find: Find) -> None:
+    assert find(signed.pdf + b"\n% appended\n") == "altered"
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"\x00" * 4096, b"PK\x03\x04"])
-def test_what_is_no_pdf_is_unreadable(verifier: CertificateVerifier, content: bytes) -> None:
-    assert verifier.verify(content).outcome == "unreadable"
+def test_what_is_no_pdf_is_unreadable(find: Find, content: bytes) -> None:
+    assert find(content) == "unreadable"
 
 
-def test_truncated_file_is_never_valid(signed: SignedDocument, verifier: CertificateVerifier) -> None:
+def test_truncated_file_is_never_valid(signed: SignedDocument, find: Find) -> None:
     chance = random.Random(SEED)  # noqa: S311 - where to cut is no secret
     for _ in range(50):
-        assert verifier.verify(signed.pdf[: chance.randrange(len(signed.pdf))]).outcome != "valid"
+        assert find(signed.pdf[: chance.randrange(len(signed.pdf))]) != "valid"
 
 
 def test_unsigned_certificate_is_not_signed(
-    renderer: CertificateRenderer, make_content: MakeContent, verifier: CertificateVerifier
+    renderer: CertificateRenderer, make_content: MakeContent, find: Find
 ) -> None:
-    assert verifier.verify(renderer.render(make_content())).outcome == "not_signed"
+    assert find(renderer.render(make_content())) == "not_signed"
 
 
 @pytest.mark.parametrize("algorithm", ["ec", "rsa"])
@@ -103,13 +103,13 @@ def test_foreign_signature_is_unknown(
     algorithm: Algorithm,
     renderer: CertificateRenderer,
     make_content: MakeContent,
-    verifier: CertificateVerifier,
+    find: Find,
     signing_directory: Path,
     tmp_path: Path,
 ) -> None:
     make_demo_ca(tmp_path, algorithm)
     foreign = CertificateSigner(load_credentials(tmp_path)).sign(renderer.render(make_content()), reason="x")
-    assert verifier.verify(foreign.pdf).outcome == "unknown_signer"
+    assert find(foreign.pdf) == "unknown_signer"
     pdf = tmp_path / "foreign.pdf"
     pdf.write_bytes(foreign.pdf)
     verdict = verify_with_pdfsig(pdf, signing_directory / "ca.pem")
@@ -118,18 +118,24 @@ def test_foreign_signature_is_unknown(
     assert verify_with_pdfsig(pdf, tmp_path / "ca.pem").accepted
 
 
-def test_second_signature_by_another_makes_it_altered(signed: SignedDocument, verifier: CertificateVerifier) -> None:
+def test_second_signature_by_another_makes_it_altered(signed: SignedDocument, find: Find) -> None:
     pdf = signed.pdf.replace(b"/T (Issuer)", b"/T (Issuex)", 1)
-    assert verifier.verify(pdf).outcome == "altered"
+    assert find(pdf) == "altered"
 
 
-async def test_signing_and_verifying_from_coroutines(
-    renderer: CertificateRenderer, make_content: MakeContent, signer: CertificateSigner, verifier: CertificateVerifier
+@pytest.mark.parametrize("outcome", ["valid", "altered", "unreadable"])
+async def test_the_confined_process_finds_the_same(
+    signed: SignedDocument, signer: CertificateSigner, signing_directory: Path, outcome: str
+) -> None:
+    files = {"valid": signed.pdf, "altered": signed.pdf + b"\n% more", "unreadable": b"%PDF-1.7\n"}
+    assert await CertificateVerifier(load_trust_anchor(signing_directory)).verify(files[outcome]) == outcome
+
+
+async def test_signing_from_coroutines(
+    renderer: CertificateRenderer, make_content: MakeContent, signer: CertificateSigner, find: Find
 ) -> None:
     signed = await signer.sign_async(renderer.render(make_content(decisions=1)), reason="x")
-    assert (await verifier.verify_async(signed.pdf)).outcome == "valid"
-    with pytest.raises(RuntimeError, match="verify_async"):
-        verifier.verify(signed.pdf)
+    assert await asyncio.to_thread(find, signed.pdf) == "valid"
 
 
 def test_demo_ca_is_made_once_with_a_private_key_for_the_owner_only(tmp_path: Path) -> None:

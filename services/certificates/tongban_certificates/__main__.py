@@ -6,10 +6,7 @@ from tongban_certificates import importing
 from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.wiring import wire
 
-
-def load_settings() -> CertificatesSettings:
-    return CertificatesSettings()
-
+COMMANDS = {"import": importing.command}
 
 if __name__ == "__main__":
-    main("tongban_certificates", load_settings, wire, {"import": importing.command})
+    main("tongban_certificates", CertificatesSettings, wire, COMMANDS)

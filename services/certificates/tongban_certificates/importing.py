@@ -8,8 +8,8 @@ from pathlib import Path
 from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
 from tongban_runtime.clock import ShiftedClock, SystemClock
+from tongban_runtime.command_line import Command
 from tongban_runtime.database import create_pool
-from tongban_runtime.settings import RuntimeSettings
 
 from tongban_certificates.registers.desk import NotHereError, RegisterDesk, Report
 from tongban_certificates.registers.rows import NOTES, Fault
@@ -19,19 +19,19 @@ from tongban_certificates.sharing import receivers
 from tongban_certificates.wiring import open_registers
 
 
-async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
-    """Exit status 0: every row went in; 1: some are in the report; 2: the file or the register cannot be used.
-
-    Changes are noted for the running service, which tells them to earlier receivers. With ``--preview`` nothing goes in.
-    """
-    parser = argparse.ArgumentParser(prog="python -m tongban_certificates import")
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("resource", help="信息资源 id of the resource")
     parser.add_argument("file", type=Path, help="CSV 或 .xlsx CSV or .xlsx")
     parser.add_argument("--preview", action="store_true", help="只检查和统计，不导入 report only, take nothing in")
     parser.add_argument("--sheet", help="工作表名称 name of the sheet, where more than one has records")
     parser.add_argument("--report", type=Path, help="有误的行写入此 CSV the rows to correct, as CSV")
-    chosen = parser.parse_args(list(arguments))
-    assert isinstance(settings, CertificatesSettings)
+
+
+async def _import(settings: CertificatesSettings, chosen: argparse.Namespace) -> int:
+    """Exit status 0: every row went in; 1: some are in the report; 2: the file or the register cannot be used.
+
+    Changes are noted for the running service, which tells them to earlier receivers. With ``--preview`` nothing goes in.
+    """
     try:
         content = chosen.file.read_bytes()
     except OSError as error:
@@ -94,3 +94,6 @@ def write_report(to: Path, resource: Resource, faults: Sequence[Fault]) -> None:
         for fault in faults:
             words = fault.words(resource)
             writer.writerow([fault.row, fault.column or "", fault.rule, words.zh, words.en])
+
+
+command = Command("导入登记表 take the good rows of a table into a register", _options, _import)

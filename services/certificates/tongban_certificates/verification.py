@@ -1,23 +1,15 @@
-"""Is this PDF a certificate of ours, and unchanged? Checked offline against the issuing bodies' CA."""
+"""Is this PDF a certificate of ours, and unchanged? Checked offline against the issuing bodies' CA, in a confined process."""
 
-import asyncio
-import hashlib
-import io
-import logging
-from dataclasses import dataclass
-from typing import Final, Literal
+import base64
+from typing import Final, Literal, cast
 
 from asn1crypto import x509
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import validate_pdf_signature
-from pyhanko.sign.validation.status import SignatureCoverageLevel
-from pyhanko_certvalidator import ValidationContext
+from tongban_runtime.confined import Confined, python
 
 from tongban_certificates.document import Bilingual
+from tongban_certificates.signature import Finding
 
-Outcome = Literal[
-    "valid", "revoked", "expired", "not_registered", "altered", "unknown_signer", "not_signed", "unreadable"
-]
+Outcome = Finding | Literal["revoked", "expired", "not_registered"]
 """Three are for those who know the register, and the signature holds: ``revoked`` and ``expired``, the certificate no longer
 stands; ``not_registered``, no issued file has exactly these bytes.
 
@@ -55,63 +47,26 @@ MESSAGES: Final[dict[Outcome, Bilingual]] = {
         "Not confirmed: the file has no digital signature. Printing, scanning or re-saving loses it: upload the original.",
     ),
     "unreadable": Bilingual(
-        "无法读取：这不是完整的 PDF 文件，请上传原始文件。",
-        "Not readable: this is no complete PDF file. Upload the original.",
+        "无法读取：这不是完整的 PDF 文件，或者文件过于复杂。请上传原始文件。",
+        "Not readable: this is no complete PDF file, or it takes too much to be read. Upload the original.",
     ),
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a check found. ``sha256`` is the whole file's, in lower-case hexadecimal, to find the certificate by."""
-
-    outcome: Outcome
-    sha256: str
+_SECONDS: Final = 20.0
+"""How long one check may take by the clock."""
+_LONGEST: Final = 64
+"""Bytes of an answer."""
 
 
 class CertificateVerifier:
-    """Checks uploaded files against one CA certificate. Fetches nothing."""
+    """Checks files of strangers against one CA certificate, each in a process of its own. Fetches nothing."""
 
-    def __init__(self, trust_anchor: x509.Certificate) -> None:
-        self._trust_anchor = trust_anchor
-        # pyHanko logs what it read from the file when a check fails: names of people, into our logs.
-        logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
-        logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
+    def __init__(self, trust_anchor: x509.Certificate, *, at_once: int = 2) -> None:
+        anchor = base64.b64encode(trust_anchor.dump()).decode()
+        command = python("-m", "tongban_certificates.signature", anchor)
+        self._process = Confined(command, seconds=_SECONDS, longest=_LONGEST, at_once=at_once)
 
-    def verify(self, pdf: bytes) -> Verification:
-        """Never raises for any content. Blocks; coroutines must use `verify_async`.
-
-        Raises `RuntimeError` when called on a thread whose event loop runs: pyHanko starts one of its own.
-        """
-        if _in_event_loop():
-            raise RuntimeError("call verify_async from a coroutine")
-        return Verification(self._outcome(pdf), hashlib.sha256(pdf).hexdigest())
-
-    async def verify_async(self, pdf: bytes) -> Verification:
-        """`verify` in a worker thread."""
-        return await asyncio.to_thread(self.verify, pdf)
-
-    def _outcome(self, pdf: bytes) -> Outcome:
-        # An uploaded file may make the parsers below raise anything at all (KeyError, RecursionError, UnicodeError ...).
-        try:
-            signatures = PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures
-        except Exception:  # noqa: BLE001 - see above
-            return "unreadable"
-        if not signatures:
-            return "not_signed"
-        try:
-            context = ValidationContext(trust_roots=[self._trust_anchor], allow_fetching=False)
-            status = validate_pdf_signature(signatures[0], context, skip_diff=True)
-        except Exception:  # noqa: BLE001 - see above
-            return "altered"
-        if not (status.intact and status.valid and status.coverage == SignatureCoverageLevel.ENTIRE_FILE):
-            return "altered"
-        return "valid" if status.trusted else "unknown_signer"
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    async def verify(self, pdf: bytes) -> Finding:
+        """What the file is; ``unreadable`` too when that took too much time or memory. Raises `Problem` 503."""
+        answer = await self._process.run(pdf)
+        return "unreadable" if answer is None else cast(Finding, answer.decode())

@@ -15,7 +15,6 @@ from tongban_schemas.types import CHINA
 from tongban_certificates.document import fonts, qr
 from tongban_certificates.document.content import CertificateContent
 
-_STANDARDS: Final = ["a-2u", "ua-1"]
 _NAMED_AT_MOST: Final = 6
 _TEMPLATES = Path(__file__).parent
 
@@ -106,6 +105,6 @@ def _can_draw(glyph: typst.Compiler, families: Sequence[str], text: str) -> bool
 def _compile(compiler: typst.Compiler, data: str, issued_on: date) -> bytes:
     """The PDF, ended by a line feed: an update that a signer appends begins on a line of its own (ISO 19005-2, 6.1.9)."""
     stamp = datetime(issued_on.year, issued_on.month, issued_on.day, tzinfo=CHINA)
-    pdf = compiler.compile(format="pdf", sys_inputs={"data": data}, pdf_standards=_STANDARDS, timestamp=stamp)
+    pdf = compiler.compile(format="pdf", sys_inputs={"data": data}, pdf_standards=["a-2u", "ua-1"], timestamp=stamp)
     assert isinstance(pdf, bytes), "one PDF, not pages"
     return pdf.removesuffix(b"\n") + b"\n"
