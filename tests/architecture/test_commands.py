@@ -11,16 +11,26 @@ from pathlib import Path
 import pytest
 from tongban_approvals.settings import Settings as ApprovalsSettings
 from tongban_certificates.__main__ import COMMANDS as CERTIFICATES
+from tongban_certificates.settings import CertificatesSettings
 from tongban_intake.__main__ import COMMANDS as INTAKE
-from tongban_local import cli, tokens
-from tongban_local.stack import PROJECT
+from tongban_intake.settings import Settings as IntakeSettings
+from tongban_local import cli, ports, processes, programs, tokens
+from tongban_local.stack import PROJECT, Stack
+from tongban_notify.settings import Settings as NotifySettings
 from tongban_runtime.command_line import Command, borrow_local_settings, parse
+from tongban_runtime.settings import RuntimeSettings
 
 COMMANDS: Mapping[str, Mapping[str, Command]] = {
     "tongban_approvals": {},
     "tongban_certificates": CERTIFICATES,
     "tongban_intake": INTAKE,
     "tongban_notify": {},
+}
+KINDS: Mapping[str, type[RuntimeSettings]] = {
+    "tongban_approvals": ApprovalsSettings,
+    "tongban_certificates": CertificatesSettings,
+    "tongban_intake": IntakeSettings,
+    "tongban_notify": NotifySettings,
 }
 OWN = [(package, name) for package, commands in COMMANDS.items() for name in ("run", "migrate", *commands)]
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -126,6 +136,20 @@ def test_commands_find_the_local_stack_when_nothing_else_is_set(
     borrow_local_settings("tongban_intake")
     assert (os.environ["TONGBAN_KAFKA"], os.environ["TONGBAN_INSTANCE"]) == ("local:1", "mine")
     monkeypatch.delenv("TONGBAN_KAFKA")
+
+
+def test_a_running_stack_leaves_all_that_its_commands_need(tmp_path: Path) -> None:
+    stack = Stack("commands", tmp_path / "commands")
+    try:
+        found = programs.operators_settings(stack)
+    finally:
+        ports.release(stack.root)
+    for package, kind in KINDS.items():
+        needed = {f"TONGBAN_{name.upper()}" for name, field in kind.model_fields.items() if field.is_required()}
+        assert needed <= found[package].keys()
+        assert processes.MARK not in found[package]
+    assert found["tongban_certificates"]["TONGBAN_INSTANCE"] == "certificates"
+    assert {"TONGBAN_KAFKA", "TONGBAN_ACTS_PUBLIC"} <= found["tongban_catalog"].keys()
 
 
 def test_output_into_a_pipe_that_is_closed_ends_quietly(tmp_path: Path) -> None:
