@@ -15,7 +15,7 @@ from tongban_catalog.item import Item
 from tongban_catalog.load import Catalog
 from tongban_intake import domain
 from tongban_intake.evidence.asking import GRACE
-from tongban_intake.store import case_index, evidence
+from tongban_intake.store import case_index
 from tongban_intake.store import evidence as store
 from tongban_intake.vault.searching import hashed
 from tongban_runtime.alarms import AlarmWorker
@@ -311,34 +311,6 @@ async def test_an_answer_that_no_register_can_say_is_asked(desk: Desk) -> None:
     async with desk.client() as client:
         assert (await client.put(f"/v1/drafts/{draft}", json=body, headers={"If-Match": "*"})).json()["errors"] == []
     assert (await desk.post(f"/v1/drafts/{draft}/submission")).status_code == 202
-
-
-async def test_what_a_register_gave_is_taken_though_nobody_could_type_it(desk: Desk) -> None:
-    draft, requests = await desk.agreed()
-    keys = await desk.service.keys(draft)
-    odd = {
-        "residence-permit": {"address": "八号"},
-        "household-register": {"child_name": "长" * 60, "region": "9801010010"},
-    }
-    odd["home-proof"] = {"kind": "共有"}
-    before = await evidence.figures(desk.service.runtime.pool)
-    await desk.service.hear(*(provided(one, keys, **odd.get(name, {})) for name, one in requests.items()))
-    after = await evidence.figures(desk.service.runtime.pool)
-    told = {name: after[name].get("unfit", 0) - before.get(name, {}).get("unfit", 0) for name in after}
-    assert {name: number for name, number in told.items() if number} == {
-        "residence-permit-99": 1,
-        "household-register": 2,
-        "home-right-99": 1,
-    }
-    assert {one["field"] for one in (await desk.get(f"/v1/drafts/{draft}"))["errors"]} == {"home_kind"}
-    body = {"item": desk.item.code, "region": "990000", "answers": OWN | {"home_kind": "owned"}}
-    async with desk.client() as client:
-        assert (await client.put(f"/v1/drafts/{draft}", json=body, headers={"If-Match": "*"})).json()["errors"] == []
-    assert (await desk.post(f"/v1/drafts/{draft}/submission")).status_code == 202
-    data = only(await desk.service.outbox(draft), ApplicationSubmitted).data
-    assert isinstance(data, ApplicationSubmitted)
-    assert (data.answers["child_household_region"], data.answers["home_kind"]) == ("9801010010", "owned")
-    assert keys.open("home_address", data.sealed["home_address"]) == "八号"
 
 
 async def test_a_changed_answer_asks_another_register(desk: Desk) -> None:

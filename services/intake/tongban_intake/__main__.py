@@ -8,16 +8,13 @@ from tongban_intake.settings import Settings
 from tongban_intake.vault import command as vault
 from tongban_intake.wiring import wire
 
+COMMANDS = {
+    "rebuild": rebuild.command,
+    "exchange": exchange.command,
+    "erase": vault.erase_command,
+    "rotate-keys": vault.rotate_command,
+    "ledger": vault.ledger_command,
+}
+
 if __name__ == "__main__":
-    main(
-        "tongban_intake",
-        Settings,
-        wire,
-        {
-            "rebuild": rebuild.command,
-            "exchange": exchange.command,
-            "erase": vault.erase_command,
-            "rotate-keys": vault.rotate_command,
-            "ledger": vault.ledger_command,
-        },
-    )
+    main("tongban_intake", Settings, wire, COMMANDS)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tongban_runtime import logs, positions
+from tongban_runtime.command_line import Command
 from tongban_runtime.database import Pool, Tx, create_pool
 from tongban_runtime.fetching import following, new_client
 from tongban_runtime.records import Unreadable
@@ -306,15 +307,16 @@ def report(built: Built, comparison: Comparison, swapped: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
-    """``rebuild``: exit status 0 when live and rebuilt are equal or a swap was made, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m tongban_intake rebuild")
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--swap", action="store_true", help="切换 make the new generation the live one if it is equal")
     parser.add_argument("--even-if-different", action="store_true", help="不一致也切换 swap also when it is different")
     parser.add_argument(
         "--patience", type=float, default=30.0, help="等待在线视图的秒数 seconds to wait for the live view"
     )
-    options = parser.parse_args(arguments)
+
+
+async def _rebuild(settings: RuntimeSettings, options: argparse.Namespace) -> int:
+    """Exit status 0 when live and rebuilt are equal or a swap was made, else 1."""
     pool = await create_pool(settings.database.get_secret_value(), settings.database_pool)
     try:
         built = await build(pool, settings.kafka, settings.topic_prefix)
@@ -332,3 +334,6 @@ async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
         await pool.close()
     sys.stdout.write(report(built, comparison, swapped))
     return 0 if comparison.equal or swapped else 1
+
+
+command = Command("重建状态视图 rebuild the status view from the first event, compare, swap", _options, _rebuild)

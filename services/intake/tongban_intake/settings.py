@@ -1,6 +1,7 @@
 """Settings of intake."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 from tongban_runtime.settings import RuntimeSettings
@@ -8,6 +9,8 @@ from tongban_runtime.settings import RuntimeSettings
 
 class Settings(RuntimeSettings):
     """What intake needs besides what every service needs; from the environment, as ``TONGBAN_<FIELD>``."""
+
+    KEEPS_VAULT: ClassVar[bool] = True
 
     public_url: str | None = Field(
         default=None, description="Address under which people reach intake; the address it listens on by default."

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller
+from tongban_runtime.presence import while_connected
 from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
@@ -183,7 +184,7 @@ async def upload(request: Request, caller: Citizen, application: PageApplication
     page.proof(material)
     try:
         content, name = await _file(request)
-        checked = await intake.uploads.examine(content, name)
+        checked = await while_connected(request, intake.uploads.examine(content, name))
         await uploads.bring(intake, caller, application, material, checked, promise=False)
     except Problem as problem:
         if problem.status in (404, 410):

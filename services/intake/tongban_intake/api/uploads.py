@@ -12,6 +12,7 @@ from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, citizen, signed_in
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import KeyRequest
+from tongban_runtime.presence import while_connected
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.events.evidence import upload_field
@@ -62,7 +63,8 @@ async def put_file(
         if await rows.find(connection, case, material) is None:
             desk.allowed(await picture_of(intake, connection, case), material)
     content = await check.receive(request.stream(), request.headers.get("content-length"))
-    checked = await intake.uploads.examine(content, _name(request.headers.get("content-disposition")))
+    name = _name(request.headers.get("content-disposition"))
+    checked = await while_connected(request, intake.uploads.examine(content, name))
     return stored(case, await bring(intake, caller, case, material, checked, promise=promise))
 
 

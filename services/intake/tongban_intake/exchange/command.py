@@ -15,11 +15,11 @@ from tongban_catalog.publish import standing_events
 from tongban_catalog.reading import read_topic
 from tongban_runtime import logs
 from tongban_runtime.clock import SystemClock
+from tongban_runtime.command_line import Command
 from tongban_runtime.database import create_pool
 from tongban_runtime.records import Record, Unreadable
 from tongban_runtime.records import read as read_by_rule
 from tongban_runtime.sealing import CaseKeys, KeyMissingError
-from tongban_runtime.settings import RuntimeSettings
 from tongban_schemas.envelope import Event
 from tongban_schemas.events import EVENTS, applications, approvals, catalog, certificates
 from tongban_schemas.events.catalog import DepartmentRegistered, ItemPublished
@@ -109,14 +109,13 @@ async def export(kafka: str, prefix: str, open_keys: OpenKeys, folder: Path) -> 
     return write(folder, len(facts.cases), rows, problems)
 
 
-async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
-    """``exchange``: exit status 0 when the files are written. Says how many rows, and how many could not be made."""
-    parser = argparse.ArgumentParser(prog="python -m tongban_intake exchange")
+def _options(parser: argparse.ArgumentParser) -> None:
     told = "导出目录，含个人信息，仅本人可读 folder for the files; they hold personal data and are their owner's alone"
     parser.add_argument("--out", type=Path, required=True, help=told)
-    options = parser.parse_args(arguments)
-    if not isinstance(settings, Settings):
-        raise TypeError("intake's commands take its own Settings")
+
+
+async def _exchange(settings: Settings, options: argparse.Namespace) -> int:
+    """Exit status 0 when the files are written. Says how many rows, and how many could not be made."""
     vault = Vault(KeyEncryption(settings.vault_dir), SystemClock())
     pool = await create_pool(settings.database.get_secret_value(), 2)
     try:
@@ -128,3 +127,6 @@ async def command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{table}: {count}\n")
     sys.stdout.write(f"问题 problems: {done.problems}\n")
     return 0
+
+
+command = Command("导出国家平台办件数据 hand cases to the national platform", _options, _exchange)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, get_args
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tongban_catalog.reading import read_topic
 from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
+from tongban_runtime.command_line import Command
 from tongban_runtime.database import Pool, create_pool
 from tongban_runtime.records import Record, read
 from tongban_runtime.settings import RuntimeSettings
@@ -28,18 +29,18 @@ from tongban_intake.vault.vault import Vault
 _MODELS = {model.TYPE: model for model in access.EVENTS}
 
 
-async def erase_command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
-    """Destroys the keys of the cases that are due, or of one, and then the key that wrapped them."""
-    parser = argparse.ArgumentParser(prog="python -m tongban_intake erase")
+def _erase_options(parser: argparse.ArgumentParser) -> None:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--due", action="store_true", help="保存期限届满的全部办件 every case whose time is over")
     chosen.add_argument("--application", type=UUID, help="一个办件 one case")
     parser.add_argument(
         "--ground", choices=get_args(ErasureGround), help="依据；与 --application 同用 with --application"
     )
-    options = parser.parse_args(arguments)
+
+
+async def _erase(settings: RuntimeSettings, options: argparse.Namespace) -> int:
+    """Destroys the keys of the cases that are due, or of one, and then the key that wrapped them."""
     if options.application is not None and options.ground is None:
-        parser.print_usage(sys.stderr)
         sys.stderr.write("--application 须与 --ground 同用 --application needs --ground\n")
         return 2
     async with _open(settings) as (own, pool, vault):
@@ -55,20 +56,24 @@ async def erase_command(settings: RuntimeSettings, arguments: Sequence[str]) -> 
     return 0 if gone or options.due else 1
 
 
-async def rotate_command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
+async def _rotate(settings: RuntimeSettings, options: argparse.Namespace) -> int:
     """Wraps every key anew and destroys the keys that wrapped before."""
-    argparse.ArgumentParser(prog="python -m tongban_intake rotate-keys").parse_args(arguments)
     async with _open(settings) as (_, pool, vault):
         count = await rotate(pool, vault)
     sys.stdout.write(f"已重新加密 wrapped anew: {count}\n")
     return 0
 
 
-async def ledger_command(settings: RuntimeSettings, arguments: Sequence[str]) -> int:
+def _ledger_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["check"], help="核对 compare the chain of every case with the vault")
+
+
+def _no_options(parser: argparse.ArgumentParser) -> None:
+    """The command takes none."""
+
+
+async def _ledger(settings: RuntimeSettings, options: argparse.Namespace) -> int:
     """Checks the chain of every case on the topic against the vault; exit status 1 when something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tongban_intake ledger")
-    parser.add_argument("action", choices=["check"])
-    parser.parse_args(arguments)
     async with _open(settings) as (_, pool, __):
         known = await store.heads(pool)
         told = await read_access(settings.kafka, settings.topic_prefix)
@@ -122,3 +127,8 @@ async def _open(settings: RuntimeSettings) -> AsyncIterator[tuple[Settings, Pool
         yield settings, pool, Vault(KeyEncryption(settings.vault_dir), clock)
     finally:
         await pool.close()
+
+
+erase_command = Command("销毁密钥 erase whose time is over, so that nobody can open it again", _erase_options, _erase)
+rotate_command = Command("更换密钥 wrap every key anew, and destroy those that wrapped before", _no_options, _rotate)
+ledger_command = Command("核对使用台账 verify that no line was taken out of anybody's ledger", _ledger_options, _ledger)
