@@ -1,12 +1,14 @@
 """Finding a service item by words. Pure.
 
 Chinese is written without spaces, so a word that does not stand in a text as it is counts as found when most of its pairs of
-neighbouring characters do: 养老保险转移 finds 养老保险关系转移接续. Width and case make no difference.
+neighbouring characters do: 养老保险转移 finds 养老保险关系转移接续. Width and case make no difference, nor whether characters are
+traditional or simplified.
 """
 
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from opencc import OpenCC
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item
 
@@ -25,6 +27,7 @@ AUDIENCES: dict[str, Words] = {
 _ALSO = {"1": "个人 公民 person people citizen", "2": "公司 企业 company companies business firm"}
 """What people call them besides."""
 _ENOUGH = 0.6
+_SIMPLIFIED = OpenCC("t2s")
 _WEIGHTS = (8, 6, 4, 2, 1)
 
 
@@ -66,8 +69,8 @@ def _texts(item: Item, departments: Mapping[str, Department]) -> tuple[str, ...]
 
 
 def _plain(text: str) -> str:
-    """A text without differences of width and case (NFKC)."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """A text without differences of width and case (NFKC), in simplified characters."""
+    return str(_SIMPLIFIED.convert(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def _share(word: str, text: str) -> float:
