@@ -134,6 +134,20 @@ async def test_bad_files_get_a_clear_answer_and_nothing_is_kept(desk: Desk) -> N
     assert (await desk.put(picture())).status_code == 202
 
 
+async def test_what_a_client_calls_a_file_is_no_matter(desk: Desk) -> None:
+    await desk.fail(SEEN)
+    for name in (
+        'permit".pdf',
+        "10:30.pdf",
+        "C:\\fakepath\\permit.pdf",
+        "../../../etc/passwd",
+        "a\u202egnp.exe",
+        "许" * 300,
+    ):
+        assert (await desk.put(picture(), name=name)).status_code == 202
+    assert all(path.name.isascii() and "permit" not in path.name for path in desk.objects())
+
+
 @pytest.mark.parametrize("material", ["..%2F..%2Fetc", "A", "a%00b", "%2e%2e"])
 async def test_a_path_is_no_material(desk: Desk, material: str) -> None:
     assert (await desk.put(picture(), material)).status_code in (404, 405, 422)

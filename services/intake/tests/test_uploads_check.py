@@ -9,7 +9,7 @@ import pikepdf
 import pytest
 from PIL import Image
 from tongban_intake.uploads import confined, rules
-from tongban_intake.uploads.check import Converter, check_name, receive, refused
+from tongban_intake.uploads.check import Converter, receive, refused
 from tongban_intake.uploads.sniff import Kind, kind_of
 from tongban_runtime.problems import Problem
 
@@ -168,17 +168,6 @@ def test_every_rule_speaks_to_people_in_both_languages(bad: Bad) -> None:
 
 def test_there_is_a_bad_file_for_every_rule() -> None:
     assert {bad.rule for bad in BAD} == rules.WORDS.keys() - {"infected"}
-
-
-@pytest.mark.parametrize("name", [None, "居住证.jpg", "permit (1).jpeg", "a b.pdf"])
-def test_ordinary_names_are_no_matter(name: str | None) -> None:
-    check_name(name)
-
-
-@pytest.mark.parametrize("name", ["../a", "/a", "a\\b", "a\x00.png", "..", ".", "a\nb", "c:a", "a" * 256])
-def test_a_name_that_is_a_path_is_refused(name: str) -> None:
-    with pytest.raises(Problem, match="file-bad-name"):
-        check_name(name)
 
 
 async def test_reading_stops_at_the_limit() -> None:

@@ -119,7 +119,7 @@ class _Sent:
     """A form as it was sent: its texts by name, and the chosen files by material, each with the name that the browser gave."""
 
     texts: dict[str, str]
-    files: dict[str, tuple[bytes, str | None]]
+    files: dict[str, bytes]
 
 
 async def _read(request: Request) -> _Sent:
@@ -132,7 +132,7 @@ async def _read(request: Request) -> _Sent:
             if isinstance(value, str):
                 texts[name] = as_typed(value)
             elif name.startswith(_MATERIAL) and value.size:
-                files[name.removeprefix(_MATERIAL)] = (await value.read(), value.filename)
+                files[name.removeprefix(_MATERIAL)] = await value.read()
     return _Sent(texts, files)
 
 
@@ -140,9 +140,9 @@ async def _bring(request: Request, caller: Caller, application: UUID, sent: _Sen
     """Keeps the files; intake's position afterwards, 0 without any. Raises `Problem` 422, what is wrong by material."""
     intake, position = intake_of(request), 0
     errors = []
-    for material, (content, name) in sent.files.items():
+    for material, content in sent.files.items():
         try:
-            checked = await intake.uploads.examine(content, name)
+            checked = await uploads.examined(request, content)
             position = await uploads.bring(intake, caller, application, material, checked, promise=False)
         except Problem as problem:
             if problem.status in (404, 410, 503):

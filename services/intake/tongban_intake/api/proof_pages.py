@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from tongban_catalog.item import Item
 from tongban_runtime.auth import Caller
-from tongban_runtime.presence import while_connected
 from tongban_runtime.problems import Problem
 
 from tongban_intake import pages
@@ -183,8 +182,7 @@ async def upload(request: Request, caller: Citizen, application: PageApplication
     page = await proof_page_of(intake, application, caller)
     page.proof(material)
     try:
-        content, name = await _file(request)
-        checked = await while_connected(request, intake.uploads.examine(content, name))
+        checked = await uploads.examined(request, await _file(request))
         await uploads.bring(intake, caller, application, material, checked, promise=False)
     except Problem as problem:
         if problem.status in (404, 410):
@@ -193,11 +191,11 @@ async def upload(request: Request, caller: Citizen, application: PageApplication
     return RedirectResponse(page.home, 303)
 
 
-async def _file(request: Request) -> tuple[bytes, str | None]:
-    """The chosen file and the name that the browser gave. Raises `Problem` 413, 422."""
+async def _file(request: Request) -> bytes:
+    """The chosen file. Raises `Problem` 413, 422."""
     refuse_large(request, _UPLOAD_BYTES, "文件太大，最多 20 MiB。", "The file is too large: 20 MiB at most.")
     async with request.form(max_files=1, max_fields=5) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.size:
             raise Problem(422, "no-file", "请选择文件。", "Choose a file.")
-        return await file.read(), file.filename
+        return await file.read()

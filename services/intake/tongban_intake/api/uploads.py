@@ -3,7 +3,6 @@ and the files, for who may see them.
 """
 
 from typing import Annotated, Literal
-from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -43,6 +42,14 @@ _BODY = {
 }
 
 
+async def examined(request: Request, content: bytes) -> Checked:
+    """A file as it may be kept, unless the client leaves meanwhile. The name that a client gives a file is never looked at.
+
+    Raises `Problem`.
+    """
+    return await while_connected(request, intake_of(request).uploads.examine(content))
+
+
 @router.put("/{case}/{material}/file", responses=described(401, 403, 404, 409, 413, 415, 422, 503), openapi_extra=_BODY)
 async def put_file(
     request: Request,
@@ -63,8 +70,7 @@ async def put_file(
         if await rows.find(connection, case, material) is None:
             desk.allowed(await picture_of(intake, connection, case), material)
     content = await check.receive(request.stream(), request.headers.get("content-length"))
-    name = _name(request.headers.get("content-disposition"))
-    checked = await while_connected(request, intake.uploads.examine(content, name))
+    checked = await examined(request, content)
     return stored(case, await bring(intake, caller, case, material, checked, promise=promise))
 
 
@@ -241,16 +247,3 @@ def _no_file() -> Problem:
         "没有这份文件，或者它不在您的办理范围内。",
         "There is no such file, or it is none that you may see.",
     )
-
-
-def _name(disposition: str | None) -> str | None:
-    """The file name in a Content-Disposition header (RFC 6266), as the client wrote it."""
-    if disposition is None:
-        return None
-    for part in disposition.split(";"):
-        key, _, value = part.strip().partition("=")
-        if key.lower() == "filename*":
-            return unquote(value.rpartition("'")[2])
-        if key.lower() == "filename":
-            return value.strip('"')
-    return None

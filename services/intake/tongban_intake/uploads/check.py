@@ -1,7 +1,6 @@
-"""A file as it may be kept: its name and size looked at, its content told, and made anew in a confined process."""
+"""A file as it may be kept: its size looked at, its content told, and made anew in a confined process."""
 
 import json
-import re
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -17,8 +16,6 @@ _SECONDS: Final = 30.0
 """How long one conversion may take by the clock."""
 _LONGEST_ANSWER: Final = MAX_BYTES + 1024
 """Bytes: the largest result and the line before it."""
-_BAD_NAME: Final = re.compile(r"[/\\:\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]|^\.{1,2}$").search
-_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +31,6 @@ def refused(rule: Rule) -> Problem:
     """What the person is told: 413, 415 or 422, in both languages, with what to do."""
     status, zh, en = WORDS[rule]
     return Problem(status, f"file-{rule}", zh, en)
-
-
-def check_name(name: str | None) -> None:
-    """A client's name for a file is never used, and one that tries to be a path is refused. Raises `Problem`."""
-    if name is not None and (len(name) > _LONGEST_NAME or _BAD_NAME(name)):
-        raise refused("bad-name")
 
 
 async def receive(chunks: AsyncIterable[bytes], announced: str | None) -> bytes:

@@ -30,8 +30,7 @@ def work(content: bytes) -> tuple[dict[str, object], bytes]:
         else:
             from tongban_intake.uploads.pictures import redraw
 
-            media, made = redraw(content, kind)
-            pages = 1
+            media, pages, made = redraw(content, kind)
         if len(made) > MAX_BYTES:
             raise FileRefusedError("too-large")
     except FileRefusedError as error:

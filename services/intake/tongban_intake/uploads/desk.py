@@ -44,9 +44,8 @@ class Uploads:
         """``files``: address of the store; ``scanner``: host:port of clamd."""
         return cls(Files(files), Scanner(scanner), Converter())
 
-    async def examine(self, content: bytes, name: str | None = None) -> Checked:
-        """The file as it may be kept. ``name``: what the client calls it. Raises `Problem`; nothing is kept."""
-        check.check_name(name)
+    async def examine(self, content: bytes) -> Checked:
+        """The file as it may be kept. Raises `Problem`; nothing is kept."""
         check.sniff(content)
         try:
             await self.scanner.scan(content)

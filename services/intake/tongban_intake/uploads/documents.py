@@ -6,7 +6,7 @@ Runs in the confined process. Names of the keys: ISO 32000-1, sections 7.11 (fil
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pikepdf
@@ -14,9 +14,12 @@ import pikepdf
 from tongban_intake.uploads.jpeg import bare_jpeg
 from tongban_intake.uploads.rules import MAX_PAGES, MAX_PIXELS, FileRefusedError, Rule
 
-_HEADER: Final = re.compile(rb"%PDF-[12]\.[0-9][\r\n \t%]").match
+_HEADER: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?=%PDF-[12]\.[0-9][\r\n \t%])").match
 _END: Final = b"%%EOF"
-_BLANK: Final = b"\r\n \t\x00"
+_BLANK: Final = b"\r\n \t\x00\x0b\x0c\x1a"
+"""What editors, transfers and CP/M's end of file leave behind a document."""
+_END_CUT_OFF: Final = re.compile(rb"startxref\s+[0-9]+\s*(?:%|%%|%%E|%%EO)?\Z").search
+"""All of a document but its last mark."""
 _UNPACKED_BYTES: Final = 256 * 1024 * 1024
 """What all streams of a document may unpack to."""
 _STEP_BYTES: Final = 1024 * 1024
@@ -67,15 +70,9 @@ _NOTED: Final = ("/Popup", "/Contents", "/RC", "/T", "/M", "/CreationDate")
 
 def rewrite(content: bytes) -> tuple[int, bytes]:
     """How many pages there are, and the document with nothing but its pages. Raises `FileRefusedError`."""
-    if not _HEADER(content):
-        raise FileRefusedError("damaged")
-    body = content.rstrip(_BLANK)
-    if not body.endswith(_END):
-        raise FileRefusedError("after-the-end" if _END in content else "damaged")
+    content = _whole(content)
     try:
         with pikepdf.open(io.BytesIO(content), suppress_warnings=True) as document:
-            if document.is_encrypted:
-                raise FileRefusedError("encrypted")
             _refuse_active(document)
             pages = len(document.pages)
             if pages == 0:
@@ -87,6 +84,28 @@ def rewrite(content: bytes) -> tuple[int, bytes]:
         raise FileRefusedError("encrypted") from error
     except (pikepdf.PdfError, pikepdf.DataDecodingError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise FileRefusedError("damaged") from error
+
+
+def bound(pages: Iterable[bytes]) -> tuple[int, bytes]:
+    """Documents of ours as one: how many pages there are, and the document."""
+    with pikepdf.Pdf.new() as made:
+        for page in pages:
+            with pikepdf.open(io.BytesIO(page)) as document:
+                made.pages.extend(document.pages)
+        return len(made.pages), _written(made)
+
+
+def _whole(content: bytes) -> bytes:
+    """A document from its header to its end mark, which is put back where it alone was lost. Raises `FileRefusedError`."""
+    header = _HEADER(content)
+    if header is None:
+        raise FileRefusedError("damaged")
+    body = content[header.end() :].rstrip(_BLANK)
+    if body.endswith(_END):
+        return body + b"\n"
+    if _END_CUT_OFF(body, max(0, len(body) - 64)):
+        return body.rstrip(b"%EO") + b"\n" + _END + b"\n"
+    raise FileRefusedError("after-the-end" if _END in body else "damaged")
 
 
 def _written(document: pikepdf.Pdf) -> bytes:

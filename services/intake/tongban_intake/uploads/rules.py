@@ -14,7 +14,6 @@ MAX_PAGES: Final = 100
 Rule = Literal[
     "empty",
     "too-large",
-    "bad-name",
     "type-unknown",
     "type-text",
     "type-svg",
@@ -52,8 +51,8 @@ class FileRefusedError(ValueError):
         self.rule: Rule = rule
 
 
-_TAKEN_ZH = "请上传图片（JPEG、PNG、HEIC、WebP、TIFF、BMP、GIF）或者 PDF 文件。"
-_TAKEN_EN = "Bring a picture (JPEG, PNG, HEIC, WebP, TIFF, BMP, GIF) or a PDF."
+_TAKEN_ZH = "请上传图片（JPEG、PNG、HEIC、AVIF、WebP、TIFF、BMP、GIF）或者 PDF 文件。"
+_TAKEN_EN = "Bring a picture (JPEG, PNG, HEIC, AVIF, WebP, TIFF, BMP, GIF) or a PDF."
 _PRINT_ZH = "请把它“打印”或“另存”为 PDF 后再上传。"
 _PRINT_EN = "Print it to a new PDF, or save it as one, and bring that."
 
@@ -63,11 +62,6 @@ WORDS: Mapping[Rule, tuple[int, str, str]] = {
         413,
         "文件超过 20 MiB，请降低拍摄或扫描的分辨率，或者分页后再上传。",
         "The file is larger than 20 MiB: take or scan it at a lower resolution.",
-    ),
-    "bad-name": (
-        422,
-        "文件名中不能有路径或控制字符，请改名后再上传。",
-        "The file's name holds a path or control characters: rename it and try again.",
     ),
     "type-unknown": (415, f"认不出这是什么文件。{_TAKEN_ZH}", f"This kind of file is not known. {_TAKEN_EN}"),
     "type-text": (415, f"这是纯文本。{_TAKEN_ZH}", f"This is plain text. {_TAKEN_EN}"),
@@ -111,8 +105,8 @@ WORDS: Mapping[Rule, tuple[int, str, str]] = {
     ),
     "several-pictures": (
         422,
-        "这是动图或多页图片，请存为 PDF，或者只上传一页。",
-        "The file holds several pictures: save them as one PDF, or bring a single page.",
+        "这是动图，请只上传一张图片。",
+        "The picture moves: bring a single one.",
     ),
     "too-complex": (
         422,
@@ -126,8 +120,8 @@ WORDS: Mapping[Rule, tuple[int, str, str]] = {
     ),
     "encrypted": (
         422,
-        f"文件有密码或权限限制。{_PRINT_ZH}",
-        f"The document is protected by a password or by restrictions. {_PRINT_EN}",
+        f"文件有打开密码。{_PRINT_ZH}",
+        f"The document opens with a password only. {_PRINT_EN}",
     ),
     "script": (
         422,

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from tongban_intake.uploads.rules import FileRefusedError, Rule
 
-Kind = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "heic", "pdf"]
+Kind = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "heic", "avif", "pdf"]
 
 _TAKEN: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -14,7 +14,6 @@ _TAKEN: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"MM\x00*", "tiff"),
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
-    (b"%PDF-", "pdf"),
 )
 _NOT_TAKEN: Final[tuple[tuple[bytes, Rule], ...]] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "type-office"),
@@ -34,7 +33,13 @@ _NOT_TAKEN: Final[tuple[tuple[bytes, Rule], ...]] = (
     (b"ID3", "type-film"),
     (b"fLaC", "type-film"),
 )
-_HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"mif1"))
+_AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
+_HEIC_BRANDS: Final = frozenset(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+)
+"""A still picture, and a burst of them, which holds one too (ISO/IEC 23008-12, annex B)."""
+_PDF: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*%PDF-").match
+"""Editors put a byte order mark before a document, transfers a blank line."""
 _BITMAP_HEADERS: Final = frozenset((12, 40, 52, 56, 64, 108, 124))
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _OFFICE_PARTS: Final = (b"[Content_Types].xml", b"OFD.xml", b"mimetypeapplication/vnd.oasis", b"word/", b"xl/", b"ppt/")
@@ -66,11 +71,24 @@ def kind_of(content: bytes) -> Kind:
             return kind
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "webp"
-    if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
+    if _PDF(content):
+        return "pdf"
+    brands = _brands(content)
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    if brands & _HEIC_BRANDS:
         return "heic"
     if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BITMAP_HEADERS:
         return "bmp"
     raise FileRefusedError(_why_not(content))
+
+
+def _brands(content: bytes) -> frozenset[bytes]:
+    """The major and the compatible brands of a file of boxes (ISO/IEC 14496-12, 4.3)."""
+    if content[4:8] != b"ftyp":
+        return frozenset()
+    end = min(int.from_bytes(content[:4], "big"), _HEAD)
+    return frozenset(content[at : at + 4] for at in (8, *range(16, end - 3, 4)))
 
 
 def refuse_hidden(content: bytes, kind: Kind) -> None:
