@@ -56,7 +56,7 @@ async def fetched_pages(stack: Stack, proofs: Path, ledger: Path) -> None:
 async def _grant(officer: Officer, application: UUID) -> None:
     for task in await officer.tasks_of(application, "open"):
         if task["step"] not in _UNDECIDED:
-            await officer.act(application, task["step"], "grant")
+            await officer.grant(application, task["step"])
 
 
 async def _open(applicant: Applicant, application: UUID) -> frozenset[str]:

@@ -192,3 +192,17 @@ async def test_a_lean_route_answers_other_methods_as_any_route(service: Service)
         answer = await client.put("/v1/applications")
         assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
         assert (await client.post("/v1/applications")).status_code == 401
+
+
+async def test_who_signs_in_to_work_has_a_start_page(service: Service) -> None:
+    token = service.token(uuid4(), "officer", ["public-security"], ["receiver"])
+    async with service.client() as browser:
+        browser.cookies.set(SESSION_COOKIE, token)
+        for path in ("/applications", "/ledger"):
+            sent = await browser.get(path)
+            assert (sent.status_code, sent.headers["location"]) == (303, "/workplace")
+        page = (await browser.get("/workplace")).text
+        assert "收件台" in page
+        assert "系统管理员" in page
+        browser.cookies.set(SESSION_COOKIE, service.token(uuid4()))
+        assert (await browser.get("/workplace")).status_code == 403

@@ -29,6 +29,7 @@ from tongban_intake.api import (
     turned_away,
     uploads,
     vault,
+    workplace,
 )
 from tongban_intake.api.context import Intake
 
@@ -51,7 +52,7 @@ def make_app(intake: Intake) -> App:
     app.include_router(proofs.router)
     app.include_router(cases.router)
     app.include_router(vault.router)
-    for part in (apply, proof_pages, kept):
+    for part in (apply, proof_pages, kept, workplace):
         app.include_router(part.router)
     for module in (ledger, resources):
         app.include_router(module.router)

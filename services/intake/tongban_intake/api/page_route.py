@@ -1,7 +1,7 @@
 """Routes of pages: whatever goes wrong is answered as a page, and who is not signed in is sent to sign in."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
@@ -20,9 +20,16 @@ from tongban_intake.api.context import intake_of
 from tongban_intake.api.resending import KEPT_PATH, keep_sent
 from tongban_intake.api.turned_away import TurnedAway, put_on_record
 
+WORKPLACE: Final = "/workplace"
+"""Where officers and operators begin."""
+
 
 class SignInFirst(Exception):  # noqa: N818 - what it says is no error
     """Raised by the policy of pages for who is not signed in, or not any more."""
+
+
+class AtWork(Exception):  # noqa: N818 - what it says is no error
+    """Raised by the pages of applicants for who has signed in to work."""
 
 
 class Submitted(Exception):  # noqa: N818 - what it says is no error
@@ -48,6 +55,8 @@ class PageRoute(APIRoute):
                 return problem_page(request, problem)
             except SignInFirst:
                 return await _sign_in_first(request)
+            except AtWork:
+                return RedirectResponse(WORKPLACE, 303)
             except Submitted as submitted:
                 status = 200 if request.method in ("GET", "HEAD") else 409
                 return pages.render("submitted.html", status, application=submitted.application, signed_in=True)
@@ -116,7 +125,14 @@ def is_signed_in(request: Request) -> bool:
 
 
 class PagePolicy(Policy):
-    """A policy whose refusal is not a problem document: who is not signed in is sent to sign in, and then back."""
+    """A policy whose refusal is not a problem document: who is not signed in is sent to sign in, and then back.
+
+    Who has signed in to work and opens a page of applicants is sent to where officers begin.
+    """
+
+    @property
+    def for_applicants(self) -> bool:
+        return self.roles == frozenset({"citizen"})
 
     async def __call__(self, request: Request) -> Caller | None:
         try:
@@ -124,6 +140,8 @@ class PagePolicy(Policy):
         except Problem as problem:
             if problem.status != 401:
                 note_refusal(request, problem)
+                if self.for_applicants and problem.kind == "not-permitted" and request.method in ("GET", "HEAD"):
+                    raise AtWork from problem
                 raise
             raise SignInFirst from problem
 

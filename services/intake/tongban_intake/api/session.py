@@ -14,7 +14,7 @@ from tongban_runtime.auth import SESSION_COOKIE, public
 from tongban_runtime.problems import Problem
 
 from tongban_intake.api.context import Intake, intake_of
-from tongban_intake.api.page_route import PageRoute
+from tongban_intake.api.page_route import WORKPLACE, PageRoute
 
 router = APIRouter(tags=["session"], route_class=PageRoute)
 
@@ -62,8 +62,9 @@ async def session(
     if not expected or not secrets.compare_digest(expected.encode(), state.encode()):
         raise _failed()
     token = await asyncio.to_thread(_exchange, intake.settings.sign_in_url, code, _callback(request, intake))
-    request.app.state.authenticator.caller(token)
-    answer = RedirectResponse(safe_return(unquote(back)), 303)
+    caller = request.app.state.authenticator.caller(token)
+    begins = safe_return(unquote(back))
+    answer = RedirectResponse(WORKPLACE if caller.role != "citizen" and begins == "/" else begins, 303)
     answer.delete_cookie(LOGIN_COOKIE, path="/session")
     answer.set_cookie(SESSION_COOKIE, token, path="/", secure=_is_secure(intake), httponly=True, samesite="lax")
     return answer
