@@ -13,7 +13,7 @@ STAMP := .venv/.complete
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m tongban_local.cli
 
-.PHONY: help setup demo up down status reset test lint chaos canary lives bench lock images test-containers
+.PHONY: help setup demo up down status reset test lint chaos fuzz canary lives bench lock images test-containers
 
 help: ## 显示本帮助 Show this help
 	@echo "通办 Tongban    make <命令 command>"
@@ -58,6 +58,9 @@ lint: $(STAMP) ## 检查 Style, types and layers
 chaos: setup ## 故障演练 Cases at load while everything is killed; nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 	@TONGBAN_SABOTAGES=all $(BIN)/python -m pytest -q tests/test_chaos.py -k sabotage
+
+fuzz: setup ## 异常记录 Twenty thousand foreign records between honest ones, against every consumer and the view
+	@TONGBAN_FUZZ=20000 $(BIN)/python -m pytest -q tests/contracts/test_fuzz.py
 
 canary: setup ## 隐私演练 Canary names in 500 cases: found nowhere but where they belong, and gone when erased
 	@$(BIN)/python -m pytest -q -s tests/privacy/campaign.py
