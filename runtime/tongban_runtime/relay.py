@@ -8,7 +8,7 @@ rows are read again.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import asyncpg
@@ -26,6 +26,9 @@ from tongban_runtime.telemetry import count
 _LOCK_KEY = 7_236_811_004_551
 _POLL_SECONDS = 0.05
 _BATCH_ROWS = 2000
+_ANSWER_SECONDS = 20.0
+"""How long the broker may take for anything it is asked; well under the stall limit, so that its outage ends no process."""
+
 _FEW_ROWS = 200
 """Fewer rows than this wait one poll for company: a request to the broker costs more than a row in it."""
 
@@ -119,12 +122,18 @@ class Relay:
 
     async def _lead(self, connection: Any, epoch: int) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, **PRODUCER_SETTINGS)
-        await producer.start()
         try:
+            await self._answer(producer.start())
             await self._drain(connection, producer, epoch)
         finally:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                self._heartbeat.beat()
                 await asyncio.wait_for(producer.stop(), 10)
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
+        """What the broker answers. Raises `TimeoutError` when it does not."""
+        self._heartbeat.beat()
+        return await asyncio.wait_for(asked, _ANSWER_SECONDS)
 
     async def _drain(self, connection: Any, producer: AIOKafkaProducer, epoch: int) -> None:
         rows: Sequence[Any] = []
@@ -135,7 +144,7 @@ class Relay:
                 rows = await connection.fetch(_FETCH, 0, _BATCH_ROWS)
                 if not rows:
                     continue
-            acknowledgements = await self._send(producer, rows)
+            acknowledgements = await self._answer(self._send(producer, rows))
             complete = sum(len(ids) for ids, _ in acknowledgements) == len(rows)
             ahead = complete and len(rows) == _BATCH_ROWS
             following = await connection.fetch(_FETCH, rows[-1]["id"], _BATCH_ROWS) if ahead else []
@@ -178,7 +187,9 @@ class Relay:
     async def _mark(
         self, connection: Any, epoch: int, acknowledgements: Sequence[tuple[list[int], asyncio.Future[Any]]]
     ) -> None:
-        results = await asyncio.gather(*(future for _, future in acknowledgements), return_exceptions=True)
+        results = await self._answer(
+            asyncio.gather(*(future for _, future in acknowledgements), return_exceptions=True)
+        )
         done = [
             row
             for (ids, _), result in zip(acknowledgements, results, strict=True)

@@ -94,8 +94,10 @@ def finished_case(subject: str | None = None, steps: Sequence[str] = ("BA", "KG"
 class Stream:
     """Puts events and raw records on the topics of one prefix."""
 
-    def __init__(self, bootstrap: str, prefix: str) -> None:
-        self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    def __init__(self, bootstrap: str, prefix: str, transactional_id: str | None = None) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, transactional_id=transactional_id
+        )
         self.prefix = prefix
 
     async def __aenter__(self) -> "Stream":
@@ -119,6 +121,12 @@ class Stream:
         ]
         for future in sent:
             await future
+
+    async def send_in_transaction(self, events: Iterable[Event], *, commit: bool) -> None:
+        """Puts events there in one transaction of Kafka; the stream must have a ``transactional_id``."""
+        await self._producer.begin_transaction()
+        await self.send(events)
+        await (self._producer.commit_transaction() if commit else self._producer.abort_transaction())
 
     async def partition_of(self, event: Event) -> int:
         """The partition where an event's key belongs."""

@@ -148,6 +148,22 @@ async def test_records_that_are_no_events_are_parked(runtime: Runtime, stream: S
     ]
 
 
+async def test_marks_of_transactions_are_no_gap_for_the_view(runtime: Runtime, stream: Stream) -> None:
+    """What was aborted is not shown, and a mark at a partition's end is nothing that waits."""
+    case, aborted = finished_case(), finished_case()
+    async with Stream(
+        runtime.settings.kafka, runtime.settings.topic_prefix, transactional_id="honest"
+    ) as transactional:
+        await transactional.send_in_transaction(case[:4], commit=True)
+        await transactional.send_in_transaction(aborted, commit=False)
+        await transactional.send_in_transaction(case[4:], commit=True)
+    later = finished_case()
+    await stream.send(later)
+    async with working(runtime) as task:
+        await until_folded(runtime, [case, later], task)
+    assert set(await rows(runtime)) == {UUID(case[0].subject), UUID(later[0].subject)}
+
+
 async def test_a_new_generation_is_taken_over_by_the_running_worker(runtime: Runtime, stream: Stream) -> None:
     cases = [finished_case() for _ in range(3)]
     await stream.send(mixed(cases, seed=5))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 from tongban_runtime.fetching import new_client
 from tongban_runtime.health import Heartbeat
 
@@ -56,10 +57,12 @@ class Group:
         await self._admin.close()
 
     async def ends(self) -> dict[TopicPartition, int]:
-        """The offset after the last record of every partition. Raises `TimeoutError` while the broker is away."""
-        ends: dict[TopicPartition, int] = await asyncio.wait_for(
-            self._client.end_offsets(self.places), _TIMEOUT_MS / 1000
-        )
+        """The offset after the last record of every partition. Raises aiokafka's ``KafkaError`` while the broker is away."""
+        asked = self._client.end_offsets(self.places)
+        try:
+            ends: dict[TopicPartition, int] = await asyncio.wait_for(asked, _TIMEOUT_MS / 1000)
+        except TimeoutError:
+            raise KafkaConnectionError from None
         return ends
 
     async def begin_at(self, stored: Mapping[TopicPartition, int], heartbeat: Heartbeat) -> bool:

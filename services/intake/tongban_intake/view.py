@@ -17,12 +17,14 @@ from aiokafka.errors import KafkaError
 from mode import CrashingSupervisor
 from tongban_runtime import logs
 from tongban_runtime.database import ENGINE_ERRORS
+from tongban_runtime.fetching import following
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Component, Runtime
 
 from tongban_intake.folding import Folding, GenerationChangedError
 from tongban_intake.group import Group
 from tongban_intake.store.view import ViewConflictError, active_generation, stored_positions
+from tongban_intake.transport import CommittedTransport
 
 FAUST_SETTINGS: dict[str, Any] = {
     "autodiscover": False,
@@ -48,6 +50,10 @@ _TICK_SECONDS = 0.5
 _LAG_CHECK_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _STOP_SECONDS = 15.0
+_START_SECONDS = 30.0
+
+_AWAY: tuple[type[Exception], ...] = (KafkaError, *ENGINE_ERRORS)
+"""The broker or the database does not answer: the worker is made anew when it does, and the process goes on."""
 
 _WORTH_A_RETRY: tuple[type[Exception], ...] = (ViewConflictError, *ENGINE_ERRORS)
 
@@ -70,6 +76,9 @@ class StatusApp(faust.App):
     def _create_directories(self) -> None:
         """Nothing to create."""
 
+    def _new_transport(self) -> CommittedTransport:
+        return CommittedTransport(self.conf.broker_consumer, self)
+
 
 class Waiting:
     """Since when partitions have waited at one position: lag alone is no fault, lag without progress is."""
@@ -81,13 +90,17 @@ class Waiting:
         """Seconds that the partition which waits longest has not moved; 0 when nothing waits."""
         longest = 0.0
         for place, end in ends.items():
-            position = stored.get(place, 0)
+            position = following(place, stored.get(place, 0))
             before = self._since.get(place)
             if end <= position or before is None or before[0] != position:
                 self._since[place] = (position, now)
             else:
                 longest = max(longest, now - before[1])
         return longest
+
+    def forget(self) -> None:
+        """Nothing could move meanwhile: the time begins anew."""
+        self._since.clear()
 
 
 class ViewWorker:
@@ -105,19 +118,19 @@ class ViewWorker:
     async def run(self) -> None:
         """Raises what ends the process, to be started again: a gap, a fence, a stall, a failure of Faust."""
         while not self._stopping.is_set():
-            generation = await active_generation(self._pool)
-            folding = Folding(self._pool, generation, self._settings.topic_prefix)
+            self._heartbeat.beat()
             try:
+                folding = Folding(self._pool, await active_generation(self._pool), self._settings.topic_prefix)
                 group = await self._begin(folding)
-            except (KafkaError, OSError) as error:
+                try:
+                    await self._fold(folding, group)
+                finally:
+                    self._heartbeat.beat()
+                    with contextlib.suppress(*_AWAY):
+                        await asyncio.wait_for(group.close(), _STOP_SECONDS)
+            except _AWAY as error:
                 logs.warning("consumer.engine-unavailable", error=error)
-                self._heartbeat.beat()
                 await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            try:
-                await self._fold(folding, group)
-            finally:
-                await group.close()
 
     async def _begin(self, folding: Folding) -> Group:
         """Sees to it that Faust's group begins where the database stands."""
@@ -142,9 +155,10 @@ class ViewWorker:
         failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         app = self._make_app(folding, failure)
         try:
-            await app.start()
+            await asyncio.wait_for(app.start(), _START_SECONDS)
             await self._watch(app, folding, group, failure)
         finally:
+            self._heartbeat.beat()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(app.stop(), _STOP_SECONDS)
             if failure.done():
@@ -175,13 +189,12 @@ class ViewWorker:
         return app
 
     async def _process(self, folding: Folding, messages: Sequence[Any]) -> None:
-        """Folds a batch; a database that does not answer is waited for, as long as a stall is allowed to last."""
-        deadline = time.monotonic() + self._settings.stall_limit
+        """Folds a batch; a database that does not answer is waited for."""
         while True:
             try:
                 return await folding.process(messages)
             except _WORTH_A_RETRY as error:
-                if time.monotonic() > deadline or self._stopping.is_set():
+                if self._stopping.is_set():
                     raise
                 logs.warning("consumer.engine-unavailable", error=error)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -202,24 +215,25 @@ class ViewWorker:
                     logs.warning("view.crashed", reason=type(failure.exception()).__name__)
                     failure.result()
                 if app.crashed:
+                    await group.ends()
                     raise app.crash_reason or StalledError
-                with contextlib.suppress(*ENGINE_ERRORS):
+                try:
                     if await active_generation(self._pool) != folding.generation:
                         break
                     if time.monotonic() - checked > _LAG_CHECK_SECONDS:
                         await self._check_progress(waiting, folding, group)
                         checked = time.monotonic()
+                except ENGINE_ERRORS as error:
+                    logs.warning("consumer.engine-unavailable", error=error)
+                    waiting.forget()
         finally:
             stopping.cancel()
         if not self._stopping.is_set():
             logs.info("view.generation-changed", generation=folding.generation)
 
     async def _check_progress(self, waiting: Waiting, folding: Folding, group: Group) -> None:
-        try:
-            ends = await group.ends()
-        except KafkaError as error:
-            logs.warning("consumer.engine-unavailable", error=error)
-            return
+        """Raises aiokafka's ``KafkaError`` when the broker is away, `StalledError` when only Faust is."""
+        ends = await group.ends()
         stored = await stored_positions(self._pool, folding.consumer)
         if waiting.longest(stored, ends, time.monotonic()) > self._settings.stall_limit:
             raise StalledError
