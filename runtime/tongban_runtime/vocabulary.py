@@ -59,6 +59,7 @@ SpanName = Literal[
 
 MetricName = Literal[
     "tongban.alarms.rung",
+    "tongban.certificates.stuck",
     "tongban.events.handled",
     "tongban.events.ignored",
     "tongban.events.parked",

@@ -165,7 +165,14 @@ async def test_undrawable_name_stays_due_with_its_reason_and_holds_nobody_up(
     assert await make_worker().issue_due() == 0
     clock.advance(timedelta(seconds=1))
     assert await make_worker().issue_due() == 1
-    assert await pool.fetchval("SELECT attempts FROM certificate WHERE state = 'due'") == 2
+    (stuck,) = await store.stuck(pool)
+    assert (stuck["application"], stuck["failure"], stuck["attempts"]) == (cases.case_id("rare"), "missing_glyph", 2)
+    assert await make_worker().issue_due() == 0
+    assert await store.retry(pool, "1.2", clock.now()) is None
+    assert await store.retry(pool, stuck["number"], clock.now()) is not None
+    assert await make_worker().issue_due() == 1
+    assert (await store.stuck(pool))[0]["attempts"] == 3
+    assert await store.count_stuck(pool) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Final
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import alarms, facts, logs, outbox
+from tongban_runtime import alarms, facts, logs, outbox, telemetry
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.health import Heartbeat
@@ -162,6 +162,7 @@ class IssuingWorker(Repeating):
             for row, (failure, _) in zip(rows, made, strict=True):
                 if isinstance(failure, str):
                     await self._postpone(tx, row, failure, now)
+            telemetry.gauge("tongban.certificates.stuck", await store.count_stuck(tx))
         for row, _, _ in issued:
             logs.info("certificate.issued", number=row.number, subject=str(row.application))
         return len(taken)

@@ -291,6 +291,32 @@ async def postpone(tx: Tx, number: str, failure: Failure, retry_at: datetime) ->
     )
 
 
+_STUCK = "number, application, issuer, kind, failure, attempts, decided_at, retry_at"
+
+
+async def stuck(tx: Tx | Pool, limit: int = 200) -> list[Any]:
+    """Certificates that are due and could not be made, those that were earned first before the others."""
+    rows: list[Any] = await tx.fetch(
+        f"SELECT {_STUCK} FROM certificate WHERE state = 'due' AND failure IS NOT NULL ORDER BY decided_at, number LIMIT $1",  # noqa: S608 - our own columns
+        limit,
+    )
+    return rows
+
+
+async def count_stuck(tx: Tx | Pool) -> int:
+    counted: int = await tx.fetchval("SELECT count(*) FROM certificate WHERE state = 'due' AND failure IS NOT NULL")
+    return counted
+
+
+async def retry(tx: Tx | Pool, number: str, now: datetime) -> Any | None:
+    """Has a certificate that could not be made tried again at ``now``; None when there is none."""
+    return await tx.fetchrow(
+        f"UPDATE certificate SET retry_at = $2 WHERE number = $1 AND state = 'due' AND failure IS NOT NULL RETURNING {_STUCK}",  # noqa: S608 - our own columns
+        number,
+        now,
+    )
+
+
 async def certificates(tx: Tx, numbers: Collection[str]) -> dict[str, CertificateRow]:
     """The register's entries for identifiers, those that it has."""
     rows = await tx.fetch("SELECT * FROM certificate WHERE number = ANY($1)", list(numbers))

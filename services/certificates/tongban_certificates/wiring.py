@@ -26,6 +26,7 @@ from tongban_certificates.registers.register import Registers
 from tongban_certificates.settings import CertificatesSettings
 from tongban_certificates.sharing.wiring import parts
 from tongban_certificates.signing import CertificateSigner
+from tongban_certificates.stuck import stuck_router
 from tongban_certificates.verification import CertificateVerifier
 
 
@@ -73,6 +74,7 @@ async def wire(runtime: Runtime) -> Parts:
         CertificateVerifier(credentials.ca),
         runtime.keyring,
         bound(desk),
+        stuck_router(runtime.pool, runtime.clock),
         sharing.router,
     )
     problem_pages.install(app, pages.problem_page_of(settings.public_url))
