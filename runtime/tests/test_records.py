@@ -136,3 +136,19 @@ class Latin(str):
 
     def encode(self, *_: Any) -> bytes:
         return super().encode("latin-1")
+
+
+@pytest.mark.parametrize("codec", ["lz4", "snappy", "zstd"])
+async def test_records_are_read_however_they_are_compressed(
+    codec: Any, engines: Any, runtime_pool: Any, topics: str
+) -> None:
+    desk = Desk()
+    event = submitted()
+    producer = AIOKafkaProducer(bootstrap_servers=engines.kafka, compression_type=codec)
+    await producer.start()
+    await producer.send_and_wait(
+        topics + TOPIC, key=event.subject.encode(), value=encode_body(event.data), headers=encode_headers(event)
+    )
+    await producer.stop()
+    async with running(desk.consumer(runtime_pool, engines.kafka, topics)):
+        await wait_for(runtime_pool, FACTS, 1)
