@@ -141,7 +141,13 @@ async def _wait_for(port: int, process: asyncio.subprocess.Process) -> None:
 
 
 def _plan(name: str, item: Item, key: OKPKey, port: int, requests: int) -> Plan:
-    claims = {"iss": ISSUER, "exp": 4_000_000_000, "role": "citizen", "acts_for": "91990000MA00000195"}
+    claims = {
+        "iss": ISSUER,
+        "aud": "tongban",
+        "exp": 4_000_000_000,
+        "role": "citizen",
+        "acts_for": "91990000MA00000195",
+    }
     tokens = [
         jwt.encode({"alg": "Ed25519"}, claims | {"sub": str(uuid4())}, key, algorithms=["Ed25519"])
         for _ in range(CONNECTIONS)

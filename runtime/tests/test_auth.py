@@ -10,7 +10,9 @@ from fastapi import Depends, FastAPI
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from tongban_runtime import failures
-from tongban_runtime.auth import SESSION_COOKIE, Authenticator, Caller, officer, public, routes_without_policy
+from tongban_runtime.auth import AUDIENCE, SESSION_COOKIE, Authenticator, Caller, officer, public, routes_without_policy
+from tongban_runtime.keys import VaultUnavailableError
+from tongban_runtime.sessions import Sessions, digest_of
 
 _KEY = OKPKey.generate_key("Ed25519", {"kid": "k1", "use": "sig"})
 _ISSUER = "http://issuer.invalid"
@@ -19,6 +21,7 @@ _ISSUER = "http://issuer.invalid"
 def _token(key: OKPKey = _KEY, algorithm: str = "Ed25519", **changes: Any) -> str:
     claims = {
         "iss": _ISSUER,
+        "aud": AUDIENCE,
         "sub": str(UUID(int=5)),
         "exp": int(time.time()) + 60,
         "role": "officer",
@@ -72,12 +75,64 @@ async def test_a_session_changes_nothing_for_another_host_s_page(site: str, stat
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://test"}, 200),
+        ({"Referer": "http://test/page"}, 200),
+        ({}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://evil.invalid"}, 403),
+        ({"Origin": "http://[", "Referer": "http://test/page"}, 403),
+        ({"Referer": "http://evil.invalid/http://test/"}, 403),
+        ({"Referer": "http://test@evil.invalid/"}, 403),
+        ({"Origin": "http://test", "Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+async def test_a_browser_that_says_no_site_names_the_page(headers: dict[str, str], status: int) -> None:
+    cookie = {"Cookie": f"{SESSION_COOKIE}={_token()}"}
+    transport = httpx.ASGITransport(app=_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.post("/tasks", headers=cookie | headers)).status_code == status
+
+
+@pytest.mark.parametrize("header", ["Cookie", "Authorization"])
+async def test_a_session_that_was_ended_admits_nobody_who_copied_it(header: str) -> None:
+    ended: set[bytes] = set()
+
+    async def lookup(digest: bytes) -> bool:
+        return digest in ended
+
+    app = _app()
+    first, second = _token(), _token(sub=str(UUID(int=6)))
+    ended.add(digest_of(first))
+    app.state.sessions = Sessions(lookup)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for token, status in ((first, 401), (second, 200)):
+            value = f"{SESSION_COOKIE}={token}" if header == "Cookie" else f"Bearer {token}"
+            assert (await client.get("/tasks", headers={header: value})).status_code == status
+
+
+async def test_where_sessions_cannot_be_asked_about_those_in_date_stand() -> None:
+    async def away(_: bytes) -> bool:
+        raise VaultUnavailableError("away")
+
+    sessions = Sessions(away)
+    assert not await sessions.has_ended("one")
+    sessions.note_end("one")
+    assert await sessions.has_ended("one")
+
+
+@pytest.mark.parametrize(
     "token",
     [
         "",
         "nonsense",
         _token(exp=int(time.time()) - 1),
         _token(iss="http://elsewhere.invalid"),
+        _token(aud="https://elsewhere.invalid"),
+        _token(aud=[]),
+        _token(aud=None),
         _token(sub="not a uuid"),
         _token(role="emperor"),
         _token(OKPKey.generate_key("Ed25519", {"kid": "k1"})),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import FastAPI, Request
@@ -22,6 +23,7 @@ from starlette.routing import Mount
 
 from tongban_runtime import logs
 from tongban_runtime.problems import Problem
+from tongban_runtime.sessions import Sessions
 
 Role = Literal["citizen", "officer", "operator", "service"]
 """``service``: a program of ours that speaks for departments, signed in with its own secret (RFC 6749 section 4.4)."""
@@ -30,6 +32,8 @@ Duty = Literal["head", "receiver", "supervisor"]
 ``supervisor`` decides appeals and sees what is late."""
 DUTIES: tuple[Duty, ...] = ("head", "receiver", "supervisor")
 ALGORITHMS = ["EdDSA", "Ed25519"]
+AUDIENCE = "tongban"
+"""The `aud` of tokens that are meant for Tongban, where a deployment says no other (RFC 7519 section 4.1.3)."""
 SESSION_COOKIE = "tongban_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -61,11 +65,14 @@ def fetch_jwks(address: str, timeout: float = 10.0) -> KeySet:
 class Authenticator:
     """Checks tokens against the issuer's keys; a token that was checked is remembered until it expires."""
 
-    def __init__(self, issuer: str, keys: KeySet) -> None:
+    def __init__(self, issuer: str, keys: KeySet, audience: str = AUDIENCE) -> None:
         self._keys = keys
         self._issuer = issuer
         self._claims = JWTClaimsRegistry(
-            iss={"essential": True, "value": issuer}, sub={"essential": True}, exp={"essential": True}
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            sub={"essential": True},
+            exp={"essential": True},
         )
         self._verified = lru_cache(maxsize=10_000)(self._verify)
 
@@ -95,6 +102,13 @@ class Authenticator:
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
+    def expiry_of(self, token: str) -> float | None:
+        """When the session ends by itself, in seconds since 1970; None for what is no session any more."""
+        try:
+            return self._verified(token)[1]
+        except (JoseError, ValueError, TypeError, KeyError):
+            return None
+
     def caller(self, token: str) -> Caller:
         """Raises `Problem` 401."""
         try:
@@ -116,14 +130,26 @@ def _not_signed_in() -> Problem:
     )
 
 
-def _require_own_page(request: Request) -> None:
+def require_own_page(request: Request) -> None:
     """Raises `Problem` 403 when another site's page has the browser change something in the name of who is signed in.
 
     SameSite keeps the cookie from other sites, but not from other hosts of the same one.
     """
-    sent_from = request.headers.get("sec-fetch-site", "same-origin")
-    if request.method not in _SAFE_METHODS and sent_from not in ("same-origin", "none"):
+    if request.method in _SAFE_METHODS:
+        return
+    sent_from = request.headers.get("sec-fetch-site")
+    own = _names_own_host(request) if sent_from is None else sent_from in ("same-origin", "none")
+    if not own:
         raise Problem(403, "foreign-form", "请在本站页面上操作。", "Use the form on this site's own page.")
+
+
+def _names_own_host(request: Request) -> bool:
+    """Whether the page that sent a request is this host's; a browser that names none has not sent it from a page of ours."""
+    page = request.headers.get("origin") or request.headers.get("referer", "")
+    try:
+        return bool(page) and urlsplit(page).netloc == request.headers.get("host")
+    except ValueError:
+        return False
 
 
 class Policy:
@@ -136,12 +162,12 @@ class Policy:
     async def __call__(self, request: Request) -> Caller | None:
         """Who calls; None where nobody has to sign in. Raises `Problem` 401 or 403, and leaves a line in the log."""
         try:
-            return self.admit(request)
+            return await self.admit(request)
         except Problem as problem:
             note_refusal(request, problem)
             raise
 
-    def admit(self, request: Request) -> Caller | None:
+    async def admit(self, request: Request) -> Caller | None:
         """`__call__` without the line in the log."""
         if not self.roles:
             return None
@@ -150,9 +176,12 @@ class Policy:
         if not token:
             raise _not_signed_in()
         if not header:
-            _require_own_page(request)
+            require_own_page(request)
         authenticator: Authenticator = request.app.state.authenticator
         caller = authenticator.caller(token)
+        sessions: Sessions | None = getattr(request.app.state, "sessions", None)
+        if sessions is not None and caller.role != "service" and await sessions.has_ended(token):
+            raise _not_signed_in()
         if caller.role not in self.roles:
             raise Problem(
                 403,

@@ -27,6 +27,7 @@ from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.keys import Keyring, NoVault, VaultKeyring
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
+from tongban_runtime.sessions import Sessions
 from tongban_runtime.settings import RuntimeSettings
 from tongban_runtime.standing import Standing
 from tongban_runtime.vault_http import VaultClient
@@ -149,6 +150,8 @@ def prepare_app(app: App, runtime: Runtime) -> App:
     app.include_router(operations.router)
     app.state.runtime = runtime
     app.state.authenticator = runtime.authenticator
+    if runtime.vault is not None:
+        app.state.sessions = Sessions(runtime.vault.session_has_ended)
     return app
 
 
@@ -165,7 +168,7 @@ async def open_runtime(settings: RuntimeSettings, clock: Clock | None = None) ->
         pool=await create_pool(dsn, settings.database_pool),
         health=Health(settings.stall_limit),
         clock=clock or (ShiftedClock(settings.clock_shift) if settings.clock_shift else SystemClock()),
-        authenticator=Authenticator(settings.token_issuer, keys),
+        authenticator=Authenticator(settings.token_issuer, keys, settings.token_audience),
         acts=acts,
         keyring=NoVault() if vault is None else VaultKeyring(vault.post),
         vault=vault,

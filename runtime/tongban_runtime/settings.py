@@ -6,6 +6,8 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tongban_runtime.auth import AUDIENCE
+
 
 class RuntimeSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TONGBAN_", extra="ignore", frozen=True)
@@ -30,6 +32,9 @@ class RuntimeSettings(BaseSettings):
         default=False, description="People reach this service through a proxy that ends TLS: answers say so (HSTS)."
     )
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
+    token_audience: str = Field(
+        default=AUDIENCE, description="The `aud` that tokens must carry, alone or among others."
+    )
     token_jwks: str = Field(description="Address (http, https or file) of the issuer's public keys.")
     vault_url: str | None = Field(
         default=None,

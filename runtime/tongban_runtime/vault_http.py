@@ -78,6 +78,13 @@ class VaultClient:
         except (VaultUnavailableError, aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
             logs.warning("vault.unavailable", error=error)
 
+    async def session_has_ended(self, digest: bytes) -> bool:
+        """A `tongban_runtime.sessions.Lookup`: people sign in and out where the vault is. Raises `VaultUnavailableError`."""
+        status, answer = await self.post("/v1/sessions/look-up", {"digest": digest.hex()})
+        if status != 200:
+            raise VaultUnavailableError(f"asked whether a session has ended, intake answered {status}")
+        return answer.get("ended") is True
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tongban_local.credentials import public_keys, signing_key
 
 ALGORITHM = "Ed25519"
+AUDIENCE = "tongban"
 LIFETIME = 8 * 3600
 IN_CHARGE = ("head", "receiver")
 """The duties of the demonstration's officers: they receive cases and decide."""
@@ -40,10 +41,10 @@ class TokenRequest(BaseModel):
 
 
 def sign(key: OKPKey, issuer: str, request: TokenRequest) -> str:
-    """A signed token with the claims iss, sub, iat, exp, role, departments and duties."""
+    """A signed token with the claims iss, aud, sub, iat, exp, role, departments and duties."""
     now = int(time.time())
-    claims: dict[str, Any] = {"iss": issuer, "sub": str(request.sub), "iat": now, "exp": now + request.lifetime}
-    claims["role"] = request.role
+    claims: dict[str, Any] = {"iss": issuer, "aud": AUDIENCE, "sub": str(request.sub), "role": request.role}
+    claims |= {"iat": now, "exp": now + request.lifetime}
     header = {"alg": ALGORITHM, "kid": key.kid}
     claims |= {"departments": list(request.departments), "duties": list(request.duties)}
     if request.role == "citizen" and request.acts_for is not None:

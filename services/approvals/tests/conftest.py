@@ -79,6 +79,7 @@ class Deployment:
     ) -> httpx.AsyncClient:
         claims = {
             "iss": ISSUER,
+            "aud": "tongban",
             "sub": str(officer),
             "exp": int(time.time()) + 600,
             "role": role,

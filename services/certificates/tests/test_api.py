@@ -93,7 +93,13 @@ async def client(served: SimpleNamespace) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def token(served: SimpleNamespace, sub: UUID, role: str, *departments: str) -> dict[str, str]:
-    claims: dict[str, Any] = {"iss": ISSUER, "sub": str(sub), "exp": int(time.time()) + 60, "role": role}
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": "tongban",
+        "sub": str(sub),
+        "exp": int(time.time()) + 60,
+        "role": role,
+    }
     claims["departments"] = list(departments)
     signed = jwt.encode({"alg": "Ed25519"}, claims, served.key, algorithms=["Ed25519"])
     return {"authorization": f"Bearer {signed}"}

@@ -47,7 +47,13 @@ async def client(
     app = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), keyring)
     failures.install(app)
     app.state.authenticator = Authenticator("http://issuer.test", KeySet([key]))
-    claims = {"iss": "http://issuer.test", "sub": str(cases.APPLICANT), "exp": 4_000_000_000, "role": "citizen"}
+    claims = {
+        "iss": "http://issuer.test",
+        "aud": "tongban",
+        "sub": str(cases.APPLICANT),
+        "exp": 4_000_000_000,
+        "role": "citizen",
+    }
     token = jwt.encode({"alg": "Ed25519"}, claims, key, algorithms=["Ed25519"])
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(

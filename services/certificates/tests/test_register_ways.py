@@ -77,7 +77,13 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def token(app: FastAPI, role: str, *departments: str, subject: int = 5) -> dict[str, str]:
-    claims: dict[str, Any] = {"iss": ISSUER, "sub": str(UUID(int=subject)), "exp": int(time.time()) + 60, "role": role}
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": "tongban",
+        "sub": str(UUID(int=subject)),
+        "exp": int(time.time()) + 60,
+        "role": role,
+    }
     claims |= {"departments": list(departments), "service": "population-system"}
     return {"authorization": f"Bearer {jwt.encode({'alg': 'Ed25519'}, claims, app.state.key, algorithms=['Ed25519'])}"}
 

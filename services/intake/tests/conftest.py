@@ -56,7 +56,13 @@ class Service:
         duties: Sequence[str] = (),
         **more: str | None,
     ) -> str:
-        claims: dict[str, Any] = {"iss": ISSUER, "sub": str(subject), "exp": 4_000_000_000, "role": role}
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": "tongban",
+            "sub": str(subject),
+            "exp": 4_000_000_000,
+            "role": role,
+        }
         claims |= {"departments": list(departments), "duties": list(duties), "acts_for": "91990000MA00000195"} | more
         return jwt.encode({"alg": "Ed25519"}, claims, self.signing_key, algorithms=["Ed25519"])
 
@@ -69,7 +75,9 @@ class Service:
     ) -> httpx.AsyncClient:
         """A client signed in as ``subject``, or as nobody."""
         token = None if subject is None else self.token(subject, role, departments, duties)
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers = {"Origin": "http://127.0.0.1:8000"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", headers=headers)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -14,9 +15,11 @@ from fastapi import Request
 from joserfc.jwk import KeySet, OKPKey
 from tongban_intake.api.lean import LeanRoute
 from tongban_intake.api.session import LOGIN_COOKIE, safe_return
+from tongban_intake.store import ended_sessions
 from tongban_local import issuer
 from tongban_runtime.auth import SESSION_COOKIE, Authenticator, routes_without_policy
 from tongban_runtime.database import create_pool
+from tongban_runtime.sessions import Sessions
 
 from .conftest import ISSUER, Service
 
@@ -65,9 +68,16 @@ async def test_signing_in_sets_a_session_and_returns(service: Service, sign_in: 
         assert "SameSite=lax" in cookie
         withdrawal = await client.post("/v1/applications/01a20eab-ff28-71a4-88e1-7650bd84403f/withdrawal")
         assert withdrawal.status_code == 404
-        out = await client.get("/logout")
+        copied = {"Cookie": f"{SESSION_COOKIE}={client.cookies[SESSION_COOKIE]}"}
+        assert (await client.get("/v1/applications")).status_code == 200
+        foreign = await client.post("/logout", headers={"Origin": "http://evil.invalid"})
+        assert foreign.status_code == 403
+        out = await client.post("/logout")
         assert out.status_code == 303
         assert SESSION_COOKIE not in client.cookies
+        assert (await client.get("/v1/applications", headers=copied)).status_code == 401
+        service.app.state.sessions = Sessions(partial(ended_sessions.has_ended, service.runtime.pool))
+        assert (await client.get("/v1/applications", headers=copied)).status_code == 401
         assert LOGIN_COOKIE not in client.cookies
 
 

@@ -1,11 +1,13 @@
 """Intake's HTTP interface."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.staticfiles import StaticFiles
 from tongban_runtime import problem_pages
 from tongban_runtime.front import App
 from tongban_runtime.service import new_app
+from tongban_runtime.sessions import Sessions
 
 from tongban_intake.api import (
     applications,
@@ -32,6 +34,7 @@ from tongban_intake.api import (
     workplace,
 )
 from tongban_intake.api.context import Intake
+from tongban_intake.store import ended_sessions
 
 __all__ = ["Intake", "make_app"]
 
@@ -58,7 +61,9 @@ def make_app(intake: Intake) -> App:
         app.include_router(module.router)
         app.include_router(module.page_router)
     app.mount("/static", StaticFiles(packages=[("tongban_intake", "static")]), name="static")
+    app.include_router(session.data_router)
     app.state.intake = intake
+    app.state.sessions = Sessions(partial(ended_sessions.has_ended, intake.pool))
     app.form_targets = (_origin(intake.settings.sign_in_url),)
     app.long_json = {vault.router.prefix: vault.LONGEST_BYTES}
     problem_pages.install(app, page_route.page_or_sign_in)

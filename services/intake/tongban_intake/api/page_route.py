@@ -136,7 +136,7 @@ class PagePolicy(Policy):
 
     async def __call__(self, request: Request) -> Caller | None:
         try:
-            return self.admit(request)
+            return await self.admit(request)
         except Problem as problem:
             if problem.status != 401:
                 note_refusal(request, problem)

@@ -4,19 +4,24 @@ import asyncio
 import json
 import secrets
 import urllib.request
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.error import URLError
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse
-from tongban_runtime.auth import SESSION_COOKIE, public
+from pydantic import BaseModel, ConfigDict, Field
+from tongban_runtime.auth import SESSION_COOKIE, public, require_own_page, service
 from tongban_runtime.problems import Problem
+from tongban_runtime.sessions import digest_of
 
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.page_route import WORKPLACE, PageRoute
+from tongban_intake.store import ended_sessions
 
 router = APIRouter(tags=["session"], route_class=PageRoute)
+data_router = APIRouter(tags=["session"])
 
 LOGIN_COOKIE = "tongban_login"
 """Holds, during sign-in, the state that only this browser knows and the page to return to."""
@@ -70,13 +75,38 @@ async def session(
     return answer
 
 
-@router.get("/logout", dependencies=[Depends(public)])
 @router.post("/logout", dependencies=[Depends(public)])
 async def logout(request: Request) -> RedirectResponse:
-    """Ends the session in this browser."""
+    """Ends the session, in this browser and wherever else its cookie was copied to. Raises `Problem` 403 for a foreign page."""
+    require_own_page(request)
+    token = request.cookies.get(SESSION_COOKIE, "")
+    ends_at = request.app.state.authenticator.expiry_of(token)
+    if ends_at is not None:
+        await ended_sessions.end(intake_of(request).pool, digest_of(token), datetime.fromtimestamp(ends_at, UTC))
+        request.app.state.sessions.note_end(token)
     answer = RedirectResponse("/", 303)
     answer.delete_cookie(SESSION_COOKIE, path="/", secure=_is_secure(intake_of(request)), httponly=True)
     return answer
+
+
+class SessionAsked(BaseModel):
+    """SHA-256 of a session's token."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class SessionFound(BaseModel):
+    """Whether its person has ended it."""
+
+    ended: bool
+
+
+@data_router.post("/v1/sessions/look-up", dependencies=[Depends(service)])
+async def look_up(request: Request, asked: SessionAsked) -> SessionFound:
+    """For the other services: whether a session has ended, which its token does not say."""
+    return SessionFound(ended=await ended_sessions.has_ended(intake_of(request).pool, bytes.fromhex(asked.digest)))
 
 
 def _callback(request: Request, intake: Intake) -> str:
