@@ -8,6 +8,8 @@ from uuid import UUID
 
 from tongban_catalog.item import Item, applicable_steps, open_steps, split_personal
 from tongban_catalog.load import load_catalog
+from tongban_catalog.testing import signed
+from tongban_runtime.testing.acts import public_keys
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationSubmitted
@@ -53,6 +55,7 @@ def catalogue() -> list[Event]:
             name_en=department.name_en,
             region=department.region,
             supervisor=department.supervisor,
+            keys=public_keys(department.id),
         )
         teller.tell(data, f"department:{department.id}", "/catalog")
     for item in catalog.items.values():
@@ -92,4 +95,5 @@ def granted_case(item: Item, subject: str, answers: Mapping[str, Any] | None = N
         verification="http://127.0.0.1/verify",
     )
     teller.tell(certificate, subject, f"/certificates/{issuer}", item.certificate.kind)
-    return teller.events
+    usccs = {name: one.uscc for name, one in load_catalog().departments.items()}
+    return signed(teller.events, item, usccs)

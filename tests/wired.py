@@ -10,12 +10,13 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from tongban_catalog.load import load_catalog
 from tongban_local import tokens
 from tongban_local.tokens import TokenRequest
-from tongban_runtime.acts import ActSigner
 from tongban_runtime.clock import Clock
 from tongban_runtime.keys import Keyring, VaultKeyring, VaultUnavailableError
 from tongban_runtime.service import Parts, Runtime, make_processor, open_runtime, prepare_app
+from tongban_runtime.testing.acts import signer
 from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.types import JsonObject
 
@@ -98,7 +99,7 @@ async def wired(
         **more,
     )
     runtime = await open_runtime(settings, clock)
-    runtime.acts = ActSigner.ephemeral()
+    runtime.acts = signer(load_catalog().departments)
     runtime.keyring = keyring or TestKeyring()
     try:
         parts = await import_module(f"{package}.wiring").wire(runtime)

@@ -7,7 +7,7 @@ An answer counts only when it comes from the source that was asked, and of it on
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from tongban_schemas.events.evidence import (
     EvidenceChecked,
@@ -29,6 +29,7 @@ from tongban_schemas.events.evidence import (
 from tongban_schemas.types import Limit
 
 from tongban_catalog.item import Item
+from tongban_catalog.speakers import Fact, answers, speaks
 
 DISPUTE_LIMIT: Final = Limit(number=10, unit="WD")
 """How long a department has to answer what a person says against its record, or asks about its use of their data."""
@@ -41,19 +42,6 @@ refusal is not accepted; ``failed``: for good."""
 PENDING: frozenset[ProofState] = frozenset({"waiting", "retrying", "objected"})
 """Somebody else has still to answer."""
 _UPLOAD_AFTER: frozenset[ProofState] = frozenset({"not-recorded", "refused", "failed"})
-
-
-class Fact(Protocol):
-    """One event: `tongban_schemas.envelope.Event`, or the status view's."""
-
-    @property
-    def id(self) -> Any: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def time(self) -> datetime: ...
-    @property
-    def data(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +114,19 @@ class Proof:
 
 def proofs(facts: Iterable[Fact]) -> dict[str, Proof]:
     """Every proof of one case, by material, in the order of the names. The order and number of the facts do not matter."""
-    known = {str(fact.id): fact for fact in facts if _is_evidence(fact) and by_right(fact)}
+    known = {str(fact.id): fact for fact in facts if _is_evidence(fact) and speaks(fact)}
     ordered = sorted(known.values(), key=_order)
     requests = {str(fact.id): fact for fact in ordered if fact.data.TYPE == EvidenceRequested.TYPE}
     closed = _Closed(
         failures=frozenset(
             str(fact.id)
             for fact in ordered
-            if _is_failure(fact) and is_answer_to(fact, requests.get(str(fact.data.request)))
+            if _is_failure(fact) and answers(fact, requests.get(str(fact.data.request)))
         ),
         disputes=frozenset(
             str(fact.data.dispute)
             for fact in ordered
-            if fact.data.TYPE == EvidenceDisputeAnswered.TYPE
-            and is_answer_to(fact, requests.get(str(fact.data.request)))
+            if fact.data.TYPE == EvidenceDisputeAnswered.TYPE and answers(fact, requests.get(str(fact.data.request)))
         ),
         withdrawn=_withdrawn(ordered, requests),
     )
@@ -197,34 +184,6 @@ def _is_evidence(fact: Fact) -> bool:
     return getattr(fact.data, "TYPE", None) in _RANK
 
 
-def by_right(fact: Fact) -> bool:
-    """Whether a fact about a proof comes from where its kind comes from; of a source's answer, `is_answer_to` tells the rest.
-
-    Departments check and object for themselves; only a check at the receiving desk, which has no step, is intake's. Intake
-    may end a request in its source's name.
-    """
-    data = fact.data
-    if data.TYPE in _OF_INTAKE:
-        return fact.source == _INTAKE
-    if data.TYPE == EvidenceChecked.TYPE and fact.source == _INTAKE:
-        return data.step is None
-    if data.TYPE in (EvidenceChecked.TYPE, EvidenceObjected.TYPE):
-        return fact.source == f"/approvals/{data.department}"
-    if data.TYPE == EvidenceFailed.TYPE and fact.source == _INTAKE:
-        return True
-    return fact.source == f"/certificates/{data.department}"
-
-
-def is_answer_to(fact: Fact, request: Fact | None) -> bool:
-    """Whether a fact answers a request for its material in the name of the source that was asked."""
-    data = fact.data
-    return (
-        request is not None
-        and data.department == request.data.provider
-        and (data.material, data.resource) == (request.data.material, request.data.resource)
-    )
-
-
 def _is_failure(fact: Fact) -> bool:
     kind = fact.data.TYPE
     return kind in (EvidenceNotRecorded.TYPE, EvidenceRefused.TYPE) or (
@@ -236,7 +195,7 @@ def _withdrawn(ordered: Iterable[Fact], requests: Mapping[str, Fact]) -> frozens
     """The records whose source took them back, as the last that it said about them."""
     last: dict[str, bool] = {}
     for fact in ordered:
-        if fact.data.TYPE == EvidenceCorrected.TYPE and is_answer_to(fact, requests.get(str(fact.data.request))):
+        if fact.data.TYPE == EvidenceCorrected.TYPE and answers(fact, requests.get(str(fact.data.request))):
             last[str(fact.data.provided)] = fact.data.withdrawn
     return frozenset(name for name, gone in last.items() if gone)
 
@@ -261,7 +220,7 @@ def _told(proof: Proof | None, fact: Fact, requests: Mapping[str, Fact], closed:
         open_still = str(data.provided) == proof.provided and name not in closed.disputes
         return replace(proof, disputed=name) if open_still else None
     request = requests.get(str(data.request))
-    if request is None or str(request.id) != proof.request or not is_answer_to(fact, request):
+    if request is None or str(request.id) != proof.request or not answers(fact, request):
         return None
     return _answered(proof, fact, name, frozenset(request.data.fields))
 
@@ -367,8 +326,6 @@ def _order(fact: Fact) -> tuple[int, int, datetime, datetime, str]:
     return _RANK[kind], turn, changed, fact.time, str(fact.id)
 
 
-_INTAKE = "/intake"
-_OF_INTAKE = frozenset({EvidenceRequested.TYPE, EvidenceDisputed.TYPE, EvidenceSubstituted.TYPE, EvidenceUploaded.TYPE})
 _FROM_THE_START = frozenset({"no-source", "consent-refused"})
 _STAGES: Mapping[str, int] = {"answer": 0, "negotiation": 1, "mediation": 2}
 _STAGED = frozenset({EvidenceObjected.TYPE, EvidenceOverdue.TYPE, EvidenceRefused.TYPE})

@@ -19,6 +19,7 @@ from tongban_schemas.types import ItemRef, JsonObject, Limit
 
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item, NoDepartmentError, Step, applicable_steps, asked_materials, form_errors
+from tongban_catalog.speakers import judge
 from tongban_catalog.standing import in_order, standing
 
 About = Literal[
@@ -96,6 +97,7 @@ def assess(new: Item, cases: Mapping[str, Sequence[Event]], versions: Mapping[It
             unknown.append(application)
             continue
         past += 1
+        facts = in_order(judge(application, facts, old, None).counted)
         if is_running(facts, old):
             running.append(Running(application, _number(facts), old.version))
         for difference in shadow(facts, old, new):

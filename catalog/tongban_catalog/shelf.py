@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from tongban_runtime import alarms, facts
+from tongban_runtime import alarms, disbelief, facts
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome, Park
@@ -49,6 +49,8 @@ class Shelf:
         self._versions: dict[str, list[tuple[int, date | None, date | None]]] = {}
         self._calendars: tuple[int, Calendars] | None = None
         self._resources: dict[str, tuple[int, Resource]] = {}
+        self._departments: tuple[tuple[int, int], dict[str, Department]] = ((0, 0), {})
+        self._departments_read_at = float("-inf")
         self._read_at = float("-inf")
 
     async def items(self, tx: Tx | Pool, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
@@ -110,10 +112,20 @@ class Shelf:
         found = [await self.current(tx, code, today) for code in list(self._versions)]
         return [item for item in found if item is not None]
 
-    async def departments(self, tx: Tx | Pool) -> dict[str, Department]:
-        """The departments that the catalogue has registered, by id."""
-        rows = await tx.fetch("SELECT id, uscc, name_zh, name_en, region, supervisor, keys FROM department")
-        return {row["id"]: _department(row) for row in rows}
+    async def departments(self, tx: Tx | Pool, *, at_once: bool = True) -> dict[str, Department]:
+        """The departments that the catalogue has registered, by id. Read anew when one changed: sequences only rise.
+
+        ``at_once``: False where they may be `FRESH_SECONDS` behind the database.
+        """
+        if not at_once and time.monotonic() - self._departments_read_at < FRESH_SECONDS:
+            return self._departments[1]
+        self._departments_read_at = time.monotonic()
+        now = await tx.fetchrow("SELECT count(*) AS number, coalesce(sum(sequence), 0) AS stand FROM department")
+        stand = now["number"], int(now["stand"])
+        if self._departments[0] != stand:
+            rows = await tx.fetch("SELECT id, uscc, name_zh, name_en, region, supervisor, keys FROM department")
+            self._departments = stand, {row["id"]: _department(row) for row in rows}
+        return self._departments[1]
 
     async def resources(self, tx: Tx | Pool) -> dict[str, Resource]:
         """The information resources that the catalogue has published, by id, in the order of the ids."""
@@ -215,15 +227,18 @@ class Shelf:
                         resources[resource] = (event.sequence, offered)
         entries = [_item_entry(data.item) for data in items] + [_department_entry(one) for one in departments]
         entries += [_resource_entry(one) for one in resources]
+        unsigned = [UUID(one) for one in await disbelief.take_back(tx, ["key-unknown"])] if departments else []
         if resume is not None:
-            await facts.lock(tx, await _waiting(tx, entries))
+            await facts.lock(tx, [*await _waiting(tx, entries), *unsigned])
         await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await put_items(tx, items)
         await put_departments(tx, list(departments.values()))
+        if departments:
+            self._departments_read_at = float("-inf")
         await put_resources(tx, list(resources.values()))
         if await put_calendars(tx, list(calendars.values())):
             await alarms.wake_all(tx)
-        if resume is not None and (waited := await _stop_waiting(tx, entries)):
+        if resume is not None and (waited := await _stop_waiting(tx, entries) | dict.fromkeys(unsigned)):
             await facts.lock(tx, waited)
             known = await facts.recall(tx, waited, models)
             await resume(tx, [_resumed(known[str(one)], traceparent) for one, traceparent in waited.items()])

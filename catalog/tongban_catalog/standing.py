@@ -1,8 +1,8 @@
-"""Which decisions of a case count. Pure, and the same for everybody who asks: approvals, certificates, the view.
+"""Which decisions of a case stand. Pure, and the same for everybody who asks: approvals, certificates, the view.
 
 A decision counts only in its own round, the highest in which its step was opened, and only while nothing takes it back: it
 was not annulled, what it rests on was not annulled, and no correction came that it should have looked at and did not.
-The answer depends on the set of facts alone, not on their order.
+The answer depends on the set of facts alone, not on their order. Who may say what about a step, `tongban_catalog.speakers` tells.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +11,10 @@ from datetime import datetime
 from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData
-from tongban_schemas.events.applications import ApplicationCorrected, ApplicationSubmitted
+from tongban_schemas.events.applications import ApplicationCorrected
 from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalGranted, ApprovalOpened, ApprovalRefused
-from tongban_schemas.types import JsonObject
 
 from tongban_catalog.item import Item
-from tongban_catalog.parts import NoDepartmentError, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +87,13 @@ def in_order(events: Iterable[Event]) -> list[Event]:
     return sorted(unique.values(), key=lambda event: (event.time, event.sequence, event.id.int))
 
 
-def speaks_by_right(event: Event, step: Step, department: str, answers: Mapping[str, object] | None) -> bool:
-    """Whether a step's event comes from the department that decides the step; ``answers``: as submitted, if known."""
-    if event.source != f"/approvals/{department}":
-        return False
-    if answers is None:
-        return department in step.departments
-    try:
-        return step.department_of(answers) == department
-    except NoDepartmentError:
-        return False
-
-
 def corrected_parts(data: ApplicationCorrected) -> frozenset[str]:
     """The answers and materials that a correction holds."""
     return frozenset((*data.answers, *data.sealed, *data.materials))
 
 
 def standing(ordered: Sequence[Event], item: Item) -> Standing:
-    """``ordered``: as `in_order` gives them. What a department says about another's step does not count."""
-    answers = _submitted_answers(ordered)
+    """``ordered``: as `in_order` gives them, and those alone that count (`tongban_catalog.speakers`)."""
     corrections = [
         (event, corrected_parts(event.data)) for event in ordered if isinstance(event.data, ApplicationCorrected)
     ]
@@ -119,8 +104,6 @@ def standing(ordered: Sequence[Event], item: Item) -> Standing:
     for event in ordered:
         data: EventData = event.data
         if not isinstance(data, ApprovalOpened | ApprovalGranted | ApprovalRefused | ApprovalAnnulled):
-            continue
-        if not item.has_step(data.step) or not speaks_by_right(event, item.step(data.step), data.department, answers):
             continue
         if isinstance(data, ApprovalAnnulled):
             annulments.setdefault(data.decision, Annulment(event.id, data.decision, data.reopen, event.time))
@@ -135,10 +118,6 @@ def standing(ordered: Sequence[Event], item: Item) -> Standing:
     broken_by = _broken(item, latest, decisions, annulments, corrections)
     counting = {step: one for step, one in latest.items() if step not in broken_by}
     return Standing(rounds, latest, counting, decisions, annulments, broken_by)
-
-
-def _submitted_answers(ordered: Iterable[Event]) -> JsonObject | None:
-    return next((event.data.answers for event in ordered if isinstance(event.data, ApplicationSubmitted)), None)
 
 
 def _decision(event: Event, data: ApprovalGranted | ApprovalRefused) -> Decision:

@@ -13,15 +13,19 @@ from tongban_runtime.acts import (
     ActInvalidError,
     ActKeyMissingError,
     ActSigner,
+    KeyUnknownError,
     act_number,
     digest,
     new_key,
     public_half,
     verify,
 )
+from tongban_runtime.testing.acts import public_keys
+from tongban_runtime.testing.acts import signer as signer_of
 from tongban_schemas.examples import load_examples
 from tongban_schemas.types import Act, ActKind
 
+BODIES = ["natural-resources", "heritage"]
 USCC = "11000000MB0000001A"
 SUBJECT = "0190a000-0000-7000-8000-000000000001"
 NUMBER = "11990000MB0000001A400011900100120260131" + "0001"
@@ -43,7 +47,7 @@ def signed(signer: ActSigner, kind: ActKind = "grant", case_number: str | None =
 
 
 def test_an_act_carries_number_day_body_hash_and_content() -> None:
-    signer = ActSigner.ephemeral()
+    signer = signer_of(BODIES)
     act = signed(signer)
     assert act.number == f"{NUMBER}-GR-1"
     assert act.issued_on == date(2026, 2, 1), "the day in China"
@@ -61,7 +65,7 @@ def test_an_act_carries_number_day_body_hash_and_content() -> None:
 
 
 def test_without_a_case_number_the_subject_numbers_the_act() -> None:
-    assert signed(ActSigner.ephemeral(), "receipt", None, 2).number == f"{SUBJECT}-RC-2"
+    assert signed(signer_of(BODIES), "receipt", None, 2).number == f"{SUBJECT}-RC-2"
 
 
 def test_every_kind_has_letters_of_its_own() -> None:
@@ -70,7 +74,7 @@ def test_every_kind_has_letters_of_its_own() -> None:
 
 
 def test_any_jose_library_reads_the_signature() -> None:
-    signer = ActSigner.ephemeral()
+    signer = signer_of(BODIES)
     act = signed(signer)
     key = OKPKey.import_key(signer.public_keys("natural-resources")[0])
     read = jws.deserialize_compact(act.jws, key, algorithms=["Ed25519"])
@@ -100,14 +104,14 @@ def test_the_same_act_signed_twice_is_one_document() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_a_changed_act_is_refused(change: dict[str, object]) -> None:
-    signer = ActSigner.ephemeral()
+    signer = signer_of(BODIES)
     act = signed(signer).model_copy(update=change)
     with pytest.raises(ActInvalidError, match=r"hash|otherwise"):
         verify(act, signer.public_keys("natural-resources"))
 
 
 def test_changed_content_another_key_and_another_algorithm_are_refused() -> None:
-    signer = ActSigner.ephemeral()
+    signer = signer_of(BODIES)
     act = signed(signer)
     header, payload, signature = act.jws.split(".")
     other = signed(signer, ordinal=2).jws.split(".")[1]
@@ -121,8 +125,9 @@ def test_changed_content_another_key_and_another_algorithm_are_refused() -> None
 
 
 def test_an_older_key_of_the_body_still_verifies() -> None:
-    signer = ActSigner.ephemeral()
-    keys = [*ActSigner.ephemeral().public_keys("natural-resources"), *signer.public_keys("natural-resources")]
+    signer = signer_of(BODIES)
+    other = ActSigner({"natural-resources": new_key()})
+    keys = [*other.public_keys("natural-resources"), *signer.public_keys("natural-resources")]
     assert verify(signed(signer), keys)["decision"] == "granted"
 
 
@@ -169,9 +174,20 @@ def test_an_empty_folder_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_content_is_canonical_and_does_not_contradict_the_head() -> None:
-    signer = ActSigner.ephemeral()
+    signer = signer_of(BODIES)
     for content, said in (({"fee": [{"amount": 1.5}]}, "whole numbers"), ({"kind": "refusal"}, "head: kind")):
         with pytest.raises(ValueError, match=said):
             signer.sign(
                 "heritage", USCC, "grant", case_number=None, subject=SUBJECT, at=LATE, ordinal=1, content=content
             )
+
+
+def test_a_key_of_another_body_is_unknown_and_a_good_signature_is_looked_at_once() -> None:
+    act = signed(signer_of(BODIES))
+    keys = public_keys("natural-resources")
+    first = verify(act, keys)
+    assert verify(act, keys) == first
+    with pytest.raises(KeyUnknownError):
+        verify(act, public_keys("heritage"))
+    with pytest.raises(ActInvalidError, match="not one of the body's keys over this content"):
+        verify(act, [{**public_keys("heritage")[0], "kid": keys[0]["kid"]}])

@@ -9,15 +9,17 @@ folder; the public half stands in the catalogue.
 import base64
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any, Final, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jws
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 from tongban_schemas.types import CHINA, Act, ActKind, JsonObject
 
 from tongban_runtime.command_line import StartRefusedError
@@ -44,6 +46,27 @@ class ActKeyMissingError(LookupError):
 
 class ActInvalidError(ValueError):
     """An act is not what the body signed."""
+
+
+class KeyUnknownError(ActInvalidError):
+    """An act names a key that is not among the body's."""
+
+
+class SignedAct(Protocol):
+    """An act as it travels: `tongban_schemas.types.Act`, or a reader's own form of it."""
+
+    @property
+    def number(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def issued_on(self) -> date: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def jws(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +106,9 @@ def _refused(folder: Path, why: str) -> StartRefusedError:
 class ActSigner:
     """Signs the acts of the departments whose keys it holds."""
 
-    def __init__(self, keys: Mapping[str, JsonObject] | None = None, *, make_missing: bool = False) -> None:
+    def __init__(self, keys: Mapping[str, JsonObject] | None = None) -> None:
         """keys: private JWK by department; `ValueError` names a department whose key cannot be read."""
         self._keys: dict[str, _Key] = {}
-        self._make_missing = make_missing
         for department, key in (keys or {}).items():
             try:
                 self._keys[department] = _read_key(key)
@@ -113,11 +135,6 @@ class ActSigner:
             return cls(keys)
         except ValueError as error:
             raise _refused(folder, str(error)) from error
-
-    @classmethod
-    def ephemeral(cls) -> "ActSigner":
-        """A signer that makes a key for whichever department asks; nothing is kept. For tests."""
-        return cls(make_missing=True)
 
     @property
     def departments(self) -> frozenset[str]:
@@ -162,43 +179,89 @@ class ActSigner:
             raise ValueError(f"the content of an act may not say otherwise than its head: {', '.join(wrong)}")
         payload = _canonical({**content, **head})
         signed = key.header + b"." + _base64url(payload)
-        jws_text = signed + b"." + _base64url(key.private.sign(signed))
-        return Act(
-            number=number,
-            kind=kind,
-            issued_on=issued_on,
-            body=uscc,
-            sha256=hashlib.sha256(payload).hexdigest(),
-            jws=jws_text.decode("ascii"),
-        )
+        jws = (signed + b"." + _base64url(key.private.sign(signed))).decode("ascii")
+        sha256 = hashlib.sha256(payload).hexdigest()
+        _keep((hashlib.sha256(jws.encode()).digest(), str(key.public["x"])), json.loads(payload), sha256)
+        return Act(number=number, kind=kind, issued_on=issued_on, body=uscc, sha256=sha256, jws=jws)
 
     def _key(self, department: str) -> _Key:
         key = self._keys.get(department)
         if key is None:
-            if not self._make_missing:
-                raise ActKeyMissingError(
-                    f"no key to sign the acts of {department}: put {department}{KEY_SUFFIX} into the folder"
-                    " that TONGBAN_ACTS_DIR names, and publish its public half with the catalogue"
-                )
-            key = self._keys[department] = _read_key(new_key())
+            raise ActKeyMissingError(
+                f"no key to sign the acts of {department}: put {department}{KEY_SUFFIX} into the folder"
+                " that TONGBAN_ACTS_DIR names, and publish its public half with the catalogue"
+            )
         return key
 
 
-def verify(act: Act, keys: Iterable[JsonObject]) -> JsonObject:
-    """The signed content. keys: public JWKs of the body, from the catalogue. Raises `ActInvalidError`."""
-    try:
-        known = KeySet.import_key_set({"keys": list(keys)})
-        signed = jws.deserialize_compact(act.jws, known, algorithms=[_ALGORITHM])
-        content = json.loads(signed.payload)
-    except (JoseError, ValueError) as error:
-        raise ActInvalidError("the signature is not one of the body's keys over this content") from error
-    if hashlib.sha256(signed.payload).hexdigest() != act.sha256:
+def verify(act: SignedAct, keys: Iterable[JsonObject]) -> JsonObject:
+    """The signed content. keys: public JWKs of the body, from the catalogue. Raises `ActInvalidError`, `KeyUnknownError`.
+
+    A signature is looked at once a process: what was found good is kept for the acts met last.
+    """
+    content, sha256 = _signed(act.jws, keys)
+    if sha256 != act.sha256:
         raise ActInvalidError("the hash is not that of the signed content")
     said = {"number": act.number, "kind": act.kind, "date": act.issued_on.isoformat(), "body": act.body}
     wrong = [name for name, value in said.items() if content.get(name) != value]
     if wrong:
         raise ActInvalidError(f"the act says otherwise than its signed content: {', '.join(wrong)}")
     return dict(content)
+
+
+_KEPT: Final = 8192
+_good: OrderedDict[tuple[bytes, str], tuple[JsonObject, str]] = OrderedDict()
+"""Content and hash of the acts that were found good last, by the hash of the JWS and the key (its ``x``)."""
+
+
+def _signed(jws: str, keys: Iterable[JsonObject]) -> tuple[JsonObject, str]:
+    """The content under a signature by one of the keys, and the SHA-256 of its bytes."""
+    head, _, rest = jws.partition(".")
+    header = _json(head)
+    named = header.get("kid")
+    if header.get("alg") != _ALGORITHM or "crit" in header:
+        raise ActInvalidError("the signature is of another kind than acts have")
+    candidates = [key for key in keys if key.get("kty") == "OKP" and key.get("kid") in (None, named)]
+    if not candidates:
+        raise KeyUnknownError("the signature names a key that is not one of the body's")
+    name = hashlib.sha256(jws.encode()).digest()
+    for key in candidates:
+        place = name, str(key.get("x"))
+        found = _good.get(place)
+        if found is not None:
+            _good.move_to_end(place)
+            return found
+        payload, _, signature = rest.partition(".")
+        try:
+            Ed25519PublicKey.from_public_bytes(_raw(place[1])).verify(_raw(signature), f"{head}.{payload}".encode())
+        except (InvalidSignature, ValueError):
+            continue
+        content = _raw(payload)
+        return _keep(place, _json(payload), hashlib.sha256(content).hexdigest())
+    raise ActInvalidError("the signature is not one of the body's keys over this content")
+
+
+def _keep(place: tuple[bytes, str], content: JsonObject, sha256: str) -> tuple[JsonObject, str]:
+    _good[place] = content, sha256
+    if len(_good) > _KEPT:
+        _good.popitem(last=False)
+    return content, sha256
+
+
+def _json(part: str) -> JsonObject:
+    """A part of a JWS that is a JSON object. Raises `ActInvalidError`."""
+    try:
+        found: Any = json.loads(_raw(part))
+    except (ValueError, RecursionError) as error:
+        raise ActInvalidError("the signature is over no JSON object") from error
+    if not isinstance(found, dict):
+        raise ActInvalidError("the signature is over no JSON object")
+    return found
+
+
+def _raw(part: str) -> bytes:
+    """Base64url without padding (RFC 7515 section 2). Raises `ValueError`."""
+    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
 def _read_key(private: JsonObject) -> _Key:

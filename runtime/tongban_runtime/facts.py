@@ -12,16 +12,17 @@ from uuid import UUID
 
 from tongban_schemas.envelope import Event, EventData, decode_data, encode_body, event_id
 
-from tongban_runtime.database import Tx
+from tongban_runtime.database import Pool, Tx
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One subject that a batch touched: every fact known about it, and the newest event that touched it."""
+    """One subject that a batch touched: every fact known about it, the newest event that touched it, the ids of what is new."""
 
     subject: str
     facts: tuple[Event, ...]
     cause: Event
+    fresh: frozenset[UUID] = frozenset()
 
 
 def derive(
@@ -49,13 +50,17 @@ async def lock(tx: Tx, subjects: Iterable[UUID]) -> None:
 
 
 async def remember(tx: Tx, events: Sequence[Event]) -> set[UUID]:
-    """Stores facts of locked subjects; returns the ids that were new."""
+    """Stores facts of locked subjects; returns the ids of those that were new.
+
+    A fact is what was said, by whom and when. Two that share an id and say different things are both kept: an id is easily guessed.
+    """
     rows = await tx.fetch(
         """
-        INSERT INTO fact (subject, event_id, type, source, sequence, time, correlation_id, causation_id, body)
-        SELECT DISTINCT ON (subject, event_id) * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[],
-            $6::timestamptz[], $7::uuid[], $8::uuid[], $9::bytea[])
-            AS t(subject, event_id, type, source, sequence, time, correlation_id, causation_id, body)
+        INSERT INTO fact
+            (subject, event_id, type, source, sequence, time, correlation_id, causation_id, body, digest)
+        SELECT *, sha256(convert_to(source || ' ' || extract(epoch FROM time)::text || ' ', 'UTF8') || body)
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::uuid[], $8::uuid[],
+            $9::bytea[]) AS t(subject, event_id, type, source, sequence, time, correlation_id, causation_id, body)
         ON CONFLICT DO NOTHING RETURNING event_id
         """,
         [UUID(event.subject) for event in events],
@@ -72,11 +77,11 @@ async def remember(tx: Tx, events: Sequence[Event]) -> set[UUID]:
 
 
 async def recall(
-    tx: Tx, subjects: Iterable[UUID], models: Mapping[str, type[EventData]]
+    tx: Tx | Pool, subjects: Iterable[UUID], models: Mapping[str, type[EventData]]
 ) -> dict[str, tuple[Event, ...]]:
     """Every fact of the subjects whose type is among ``models``, by subject."""
     rows = await tx.fetch(
-        "SELECT * FROM fact WHERE subject = ANY($1) AND type = ANY($2) ORDER BY subject, time, event_id",
+        "SELECT * FROM fact WHERE subject = ANY($1) AND type = ANY($2) ORDER BY subject, time, event_id, digest",
         list(subjects),
         list(models),
     )
@@ -112,4 +117,5 @@ async def absorb(tx: Tx, events: Sequence[Event], models: Mapping[str, type[Even
     if not causes:
         return []
     known = await recall(tx, (UUID(subject) for subject in causes), models)
-    return [Case(subject, known[subject], cause) for subject, cause in causes.items()]
+    new = frozenset(fresh)
+    return [Case(subject, known[subject], cause, new) for subject, cause in causes.items()]

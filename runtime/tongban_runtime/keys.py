@@ -6,7 +6,7 @@ import asyncio
 import base64
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
@@ -19,6 +19,7 @@ from tongban_runtime.sealing import CaseKeys, KeyMissingError
 
 RELEASES: Final = "/v1/vault/releases"
 REFUSALS: Final = "/v1/vault/refusals"
+ERASURES: Final = "/v1/vault/erasures"
 KEPT_SECONDS: Final = 300.0
 """How long keys are kept in memory; an erasure is complete after it."""
 BATCH: Final = 500
@@ -92,6 +93,10 @@ class Keyring(Protocol):
         """Puts attempts on record that this service refused. Raises `VaultUnavailableError`."""
         ...
 
+    async def erased(self, cases: Collection[UUID]) -> set[UUID]:
+        """Those of the cases whose keys the vault has destroyed. Raises `VaultUnavailableError`."""
+        ...
+
 
 async def keys_for(keyring: Keyring, request: KeyRequest) -> CaseKeys:
     """The keys of one request. Raises `KeysRefusedError`, `VaultUnavailableError`."""
@@ -108,6 +113,9 @@ class NoVault:
         raise VaultUnavailableError("TONGBAN_VAULT_URL is not set")
 
     async def turned_away(self, attempts: Sequence[Attempt]) -> None:
+        raise VaultUnavailableError("TONGBAN_VAULT_URL is not set")
+
+    async def erased(self, cases: Collection[UUID]) -> set[UUID]:
         raise VaultUnavailableError("TONGBAN_VAULT_URL is not set")
 
 
@@ -135,6 +143,14 @@ class VaultKeyring:
     async def turned_away(self, attempts: Sequence[Attempt]) -> None:
         for part in _batches(attempts):
             await self._send(REFUSALS, {"attempts": [_document(one) for one in part]})
+
+    async def erased(self, cases: Collection[UUID]) -> set[UUID]:
+        found: set[UUID] = set()
+        named = sorted(map(str, cases))
+        for start in range(0, len(named), BATCH):
+            answer = await self._send(ERASURES, {"applications": named[start : start + BATCH]})
+            found |= {UUID(one) for one in answer["erased"]}
+        return found
 
     async def _ask(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
         found: list[CaseKeys | Refused] = []

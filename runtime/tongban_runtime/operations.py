@@ -4,12 +4,13 @@ from collections.abc import Awaitable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from tongban_runtime import parking
+from tongban_runtime import disbelief, parking
 from tongban_runtime.auth import operator, public
 from tongban_runtime.batch import NothingParkedError
 from tongban_runtime.problems import Problem
@@ -38,6 +39,21 @@ class ParkedRecord(BaseModel):
     attempts: int
     retry_at: datetime | None
     parked_at: datetime
+
+
+class DisbelievedRecord(BaseModel):
+    """An event that counts nowhere: which, where it stands, who claims to have said it, and why it is not believed."""
+
+    id: int
+    consumer: str
+    topic: str
+    subject: str
+    event_id: UUID
+    type: str
+    source: str
+    time: datetime
+    reason: str
+    noted_at: datetime
 
 
 class Released(BaseModel):
@@ -84,6 +100,13 @@ async def parked(request: Request, after: Number = 0) -> list[ParkedRecord]:
     async with request.app.state.runtime.pool.acquire() as connection:
         rows = await parking.overview(connection, after, _PAGE)
     return [ParkedRecord(**row) for row in rows]
+
+
+@router.get("/ops/not-believed", dependencies=[Depends(operator)])
+async def not_believed(request: Request, before: int | None = None) -> list[DisbelievedRecord]:
+    """The newest 200 events that somebody said who may not say them; ``before``: those below an id."""
+    rows = await disbelief.overview(request.app.state.runtime.pool, before)
+    return [DisbelievedRecord(**row) for row in rows]
 
 
 @router.post("/ops/parked/{key}/release", dependencies=[Depends(operator)])

@@ -34,6 +34,7 @@ LogEvent = Literal[
     "parked.failed-again",
     "parked.discarded",
     "parked.limit",
+    "fact.not-believed",
     "view.repositioned",
     "view.rebuilt",
     "view.passed-over",
@@ -65,6 +66,7 @@ MetricName = Literal[
     "tongban.events.parked",
     "tongban.events.published",
     "tongban.partition.standing",
+    "tongban.facts.not_believed",
     "tongban.view.folded",
 ]
 
@@ -100,6 +102,7 @@ MESSAGES: dict[LogEvent, str] = {
     "parked.failed-again": "Events that an operator or the clock tried again failed again; they wait as before.",
     "parked.discarded": "An operator discarded what was parked; it is left out for good.",
     "parked.limit": "Too many keys of one producer were parked in a short time; its partition stands still.",
+    "fact.not-believed": "Somebody said what is not theirs to say, or an act does not hold; it counts nowhere.",
     "view.repositioned": "The view's worker starts from the position that the database holds.",
     "view.rebuilt": "A new generation of the view was built from the first event.",
     "view.passed-over": "A record that is no readable event was left out of the view.",

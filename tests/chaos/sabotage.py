@@ -113,7 +113,8 @@ def random_effect_ids() -> None:
         await remember(tx, events)
         subjects = {event.subject: event for event in events}
         known = await facts.recall(tx, (UUID(subject) for subject in subjects), models)
-        return [facts.Case(subject, known[subject], cause) for subject, cause in subjects.items()]
+        fresh = frozenset(event.id for event in events)
+        return [facts.Case(subject, known[subject], cause, fresh) for subject, cause in subjects.items()]
 
     async def publish(tx: Any, events: Any) -> Any:
         return await honest(tx, [replace(event, id=uuid4()) for event in events])

@@ -29,6 +29,7 @@ from tongban_runtime.batch import Batch
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.records import Record
 from tongban_runtime.relay import headers_of
+from tongban_runtime.testing.acts import public_keys
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events import EVENTS
@@ -345,6 +346,7 @@ async def _publish_catalogue(found: World) -> None:
             name_en=one.name_en,
             region=one.region,
             supervisor=one.supervisor,
+            keys=public_keys(one.id),
         )
         await found.publish(data, f"department:{one.id}")
     for resource in found.catalog.resources.values():

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from PIL import Image
+from tongban_catalog.shelf import Shelf
 from tongban_intake.api.context import Intake
 from tongban_intake.facts import fact_of
 from tongban_intake.folding import Changes, fold_changes
@@ -74,7 +75,7 @@ class Stage(World):
                 changes[str(case)] = (0, told)
         if changes:
             async with self.intake.pool.acquire() as tx, tx.transaction():
-                await fold_changes(tx, 1, changes)
+                await fold_changes(tx, Shelf(), 1, changes)
 
     def _made(self) -> list[Any]:
         if not self._workers:

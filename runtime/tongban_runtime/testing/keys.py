@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -26,13 +26,15 @@ def case_keys(application: UUID | str) -> CaseKeys:
 
 @dataclass(slots=True)
 class TestKeyring:
-    """Gives what is asked for and remembers it; ``refusing`` holds the cases that it refuses, with the rule."""
+    """Gives what is asked for and remembers it; ``refusing`` holds the cases that it refuses, with the rule,
+    ``gone`` those whose keys are destroyed."""
 
     __test__ = False
 
     asked: list[KeyRequest] = field(default_factory=list)
     refused: list[Attempt] = field(default_factory=list)
     refusing: dict[UUID, AccessRule] = field(default_factory=dict)
+    gone: set[UUID] = field(default_factory=set)
 
     async def release(self, wanted: Sequence[KeyRequest]) -> list[CaseKeys | Refused]:
         self.asked += wanted
@@ -45,3 +47,6 @@ class TestKeyring:
 
     async def turned_away(self, attempts: Sequence[Attempt]) -> None:
         self.refused += attempts
+
+    async def erased(self, cases: Collection[UUID]) -> set[UUID]:
+        return self.gone & set(cases)

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from tongban_approvals.casework import Casework
 from tongban_approvals.settings import Settings
 from tongban_approvals.wiring import wire
-from tongban_runtime.acts import ActSigner
+from tongban_catalog.load import load_catalog
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.auth import Authenticator
 from tongban_runtime.database import Pool, create_pool
@@ -24,6 +24,7 @@ from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.outcome import Done
 from tongban_runtime.registry import Registry
 from tongban_runtime.service import Runtime, prepare_app
+from tongban_runtime.testing.acts import signer
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.envelope import Event, EventData
@@ -128,7 +129,7 @@ async def deployed(pool: Pool, departments: frozenset[str]) -> Deployment:
         health=Health(60),
         clock=FakeClock(),
         keyring=keyring,
-        acts=ActSigner.ephemeral(),
+        acts=signer(load_catalog().departments),
         authenticator=Authenticator(ISSUER, keys),
     )
     parts = await wire(runtime)

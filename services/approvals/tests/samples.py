@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 from tongban_approvals.domain import source_of
 from tongban_catalog.item import Item
 from tongban_catalog.load import load_catalog
+from tongban_catalog.testing import signed
+from tongban_runtime.testing.acts import public_keys
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import (
@@ -70,13 +72,18 @@ def chain(*, last: dict[str, Any] | None = None) -> Item:
 REFUSING = chain(last=_rule(False, "refuse"))
 
 
+USCC = {name: one.uscc for name, one in CATALOG.departments.items()}
+_KNOWN: dict[str, tuple[Event, Item]] = {}
+"""The submission and the item of every case that was told of: what its acts are signed for."""
+
+
 def answers(**changes: Any) -> dict[str, Any]:
     plain, _ = INVESTMENT.form.split_personal(INVESTMENT.form.example())
     return {**plain, **changes}
 
 
 def _event(subject: str, data: EventData, source: str, *discriminators: str, minute: int, sequence: int = 1) -> Event:
-    return Event(
+    event = Event(
         id=event_id(data.TYPE, subject, *discriminators),
         source=source,
         subject=subject,
@@ -86,6 +93,8 @@ def _event(subject: str, data: EventData, source: str, *discriminators: str, min
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         data=data,
     )
+    known = _KNOWN.get(subject)
+    return event if known is None else signed([known[0], event], known[1], USCC)[-1]
 
 
 def item(steps: Sequence[dict[str, Any]], **more: Any) -> Item:
@@ -138,7 +147,9 @@ def submitted(
         answers=answers() if plain is None else plain,
         sealed={name: sealed(subject, ApplicationSubmitted, name, CANARY) for name in personal},
     )
-    return _event(subject, data, "/intake", minute=0)
+    sent = _event(subject, data, "/intake", minute=0)
+    _KNOWN[subject] = sent, item
+    return sent
 
 
 def accepted(subject: str, item: Item = INVESTMENT, minute: int = 1, **more: Any) -> Event:
@@ -263,6 +274,7 @@ def registered() -> list[Event]:
                 name_en=one.name_en,
                 region="990000",
                 supervisor="administrative-approval",
+                keys=public_keys(one.id),
             ),
         )
         for one in CATALOG.departments.values()

@@ -103,20 +103,6 @@ def test_corrections_are_laid_over_in_the_order_in_which_intake_took_them() -> N
         assert History.of(facts, INVESTMENT).answers["land_area_m2"] == 2
 
 
-def test_what_another_department_says_about_a_step_does_not_count() -> None:
-    forged = granted(CASE, "KG", INVESTMENT)
-    as_reform = Event(
-        id=forged.id,
-        source="/approvals/development-reform",
-        subject=CASE,
-        time=forged.time,
-        correlationid=forged.correlationid,
-        sequence=1,
-        data=forged.data,
-    )
-    assert _react([*applied(CASE), as_reform], LAND) == [("open", "KG")]
-
-
 def test_the_desk_follows_the_facts() -> None:
     facts = [*applied(CASE), opened(CASE, "KG"), opened(CASE, "BA")]
 

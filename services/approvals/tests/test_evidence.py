@@ -185,21 +185,6 @@ def test_a_decision_rests_on_the_proofs_it_looks_at_and_on_nothing_else() -> Non
     assert grounds(history, ITEM, ITEM.step("DD")) == ()
 
 
-def test_who_may_not_speak_about_a_proof_is_not_heard() -> None:
-    facts = [ASKED, FAILED, UPLOADED]
-    for forged in (
-        checked(UPLOADED, "AA", "heritage"),
-        checked(UPLOADED, "AA", "ecology", source="/approvals/heritage"),
-        checked(UPLOADED, "DD", "ecology"),
-        checked(UPLOADED, None, "ecology"),
-        checked(UPLOADED, "ZZ", "ecology"),
-    ):
-        assert _gaps(*facts, forged)["AA"] == "evidence-unchecked"
-    assert _gaps(ASKED, REFUSED, objected(REFUSED, "heritage"))["AA"] == "evidence-missing"
-    assert _gaps(ASKED, REFUSED, objected(REFUSED, "ecology", source="/approvals/heritage"))["AA"] == "evidence-missing"
-    assert _gaps(requested(CASE, item=ITEM, source="/certificates/housing")) == {}
-
-
 def test_what_may_be_asked_for_after_a_refusal() -> None:
     second = refused_by_source(ASKED, "negotiation", 6)
     last = refused_by_source(ASKED, "mediation", 9)

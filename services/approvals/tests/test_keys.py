@@ -197,8 +197,9 @@ async def test_who_is_asked_for_an_opinion_looks_for_that_purpose(deploy: MakeDe
 async def test_grounds_of_an_appeal_are_opened_for_the_remedy(deploy: MakeDeployment) -> None:
     of = item([step("AA")])
     deployment, subject = await deploy(ECOLOGY), new_subject()
+    begun = [published(of), *applied(subject, of), opened(subject, "AA", of)]
     no = refused(subject, "AA", of)
-    await deployment.hear(published(of), *applied(subject, of), opened(subject, "AA", of), no, appealed(subject, no))
+    await deployment.hear(*begun, no, appealed(subject, no))
     _, task = await _answered(deployment, "GET", f"tasks/{subject}/AA", departments=["ecology"])
     assert task["appeals"][0]["grounds"] == "why"
     await deployment.hear(annulled(subject, no))

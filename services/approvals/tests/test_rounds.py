@@ -141,18 +141,6 @@ def test_an_annulled_refusal_lets_the_case_go_on() -> None:
     assert ("open", "AA", 2) in [(one.verb, one.step, one.round) for one in _moves(facts)]
 
 
-def test_another_department_annuls_nothing() -> None:
-    forged = Event(
-        id=ANNULMENT.id,
-        source="/approvals/heritage",
-        subject=CASE,
-        time=ANNULMENT.time,
-        correlationid=ANNULMENT.correlationid,
-        data=ANNULMENT.data,
-    )
-    assert _standing([*ALL, forged]) == {"AA", "BB", "CC", "DD"}
-
-
 def test_a_need_before_the_decision_does_not_stop_the_opening() -> None:
     facts = applied(CASE, ITEM, {})
     assert ("open", "EE") in [(one.verb, one.step) for one in _moves(facts, ECOLOGY)]

@@ -126,8 +126,8 @@ async def test_a_limited_number_goes_in_order_of_acceptance(deploy: MakeDeployme
     await deployment.hear(published(limited))
     desks = [Desk(deployment, new_subject()) for _ in range(4)]
     for minute, desk in reversed(list(enumerate(desks, 1))):
-        start = accepted(desk.subject, limited, minute=minute)
-        await deployment.hear(submitted(desk.subject, limited, {}), start)
+        sent = submitted(desk.subject, limited, {})
+        await deployment.hear(sent, accepted(desk.subject, limited, minute=minute))
     status, problem = await desks[1].post("AA/grant")
     assert (status, problem["type"].rsplit(":", 1)[1], problem["first"]) == (409, "not-first-in-line", desks[0].subject)
     answers = await asyncio.gather(*(desk.post("AA/grant") for desk in desks[:2]))
@@ -338,8 +338,8 @@ async def test_decisions_are_documents_signed_by_their_department(deploy: MakeDe
 async def test_a_grant_while_promised_materials_are_to_come_is_conditional(deploy: MakeDeployment) -> None:
     promising = item([step("AA", inputs=["map"]), step("BB", inputs=["plan"])])
     deployment, subject = await deploy(ECOLOGY), new_subject()
-    start = accepted(subject, promising, promised=["map"])
-    await deployment.hear(published(promising), submitted(subject, promising, {}), start)
+    sent = submitted(subject, promising, {})
+    await deployment.hear(published(promising), sent, accepted(subject, promising, promised=["map"]))
     desk = Desk(deployment, subject, ("ecology",))
     for name in ("AA", "BB"):
         await desk.post(f"{name}/grant")

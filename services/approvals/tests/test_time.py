@@ -288,8 +288,10 @@ async def test_a_deemed_acceptance_starts_the_clock_when_it_took_effect(deploy: 
     deployment = await deploy(ECOLOGY)
     subject = new_subject()
     deployment.clock.advance(timedelta(days=14))
-    start = accepted(subject, TIMED, deemed=True, effective_from=_at(3, 3, 2))
-    await deployment.hear(published(TIMED), submitted(subject, TIMED, {}), start)
+    received = item([step("AA", limit=LIMITS)], acceptance={"by": "officer"})
+    sent = submitted(subject, received, {})
+    deemed = accepted(subject, received, 8 * 24 * 60, deemed=True, effective_from=_at(3, 3, 2))
+    await deployment.hear(published(received), sent, deemed)
     assert (await _get(deployment, f"/v1/tasks/{subject}/AA"))["due_at"] == "2026-03-10T16:00:00Z"
     assert [verb for verb, _, _ in await deployment.said()] == ["opened", "due-soon", "overdue"]
 
@@ -298,8 +300,8 @@ async def test_an_unknown_year_is_provisional_and_recomputed_when_its_calendar_c
     deployment = await deploy(ECOLOGY)
     deployment.clock.advance(_at(12, 28, 2) - deployment.clock.now())
     subject = new_subject()
-    start = accepted(subject, TIMED, effective_from=_at(12, 28, 2))
-    await deployment.hear(published(TIMED), submitted(subject, TIMED, {}), start)
+    sent = submitted(subject, TIMED, {})
+    await deployment.hear(published(TIMED), sent, accepted(subject, TIMED, effective_from=_at(12, 28, 2)))
     task = await _get(deployment, f"/v1/tasks/{subject}/AA")
     assert (task["due_at"], task["provisional"], task["colour"]) == ("2027-01-04T16:00:00Z", True, "normal")
     await deployment.move(_at(1, 20, year=2027))

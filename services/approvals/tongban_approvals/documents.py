@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from tongban_catalog.acting import ordinal
 from tongban_catalog.department import Department
 from tongban_catalog.item import Basis, Item
 from tongban_runtime.acts import ActSigner, digest
 from tongban_schemas.types import Act, ActKind, JsonObject
-
-_PER_STEP = 100
-"""Acts of one kind that a step can have in a case; their ordinals say step and count, so that no two are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,6 @@ class Papers:
         ``sealed``: texts of which only the digest is signed; ``said``: what else the content says.
         Raises `ActKeyMissingError`.
         """
-        place = 0 if step is None else 1 + [one.id for one in self.item.steps].index(step)
         content: JsonObject = {"item": f"{self.item.code}:{self.item.version}", **said}
         if step is not None:
             content |= {"step": step, "basis": [basis_text(one) for one in self.item.step(step).basis]}
@@ -52,7 +49,7 @@ class Papers:
             case_number=self.number,
             subject=self.subject,
             at=at,
-            ordinal=place * _PER_STEP + count,
+            ordinal=ordinal(self.item, step, count),
             content=content,
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from tongban_runtime import facts
+from tongban_catalog import hearing
 from tongban_runtime.database import Tx
 from tongban_runtime.outcome import Done, Outcome
 from tongban_runtime.registry import Registry, Replay
@@ -19,7 +19,7 @@ async def on_case_facts(tx: Tx, events: Sequence[Event], *, casework: Casework) 
     Duplicates: a fact that is known already causes nothing; a step is opened and decided once, under the case's lock.
     Failure: nothing of the batch commits; the case that fails is parked and the others go on.
     """
-    await casework.advance(tx, await facts.absorb(tx, events, MODELS))
+    await casework.advance(tx, await hearing.absorb(tx, casework.shelf, events, MODELS))
     return Done()
 
 
@@ -33,5 +33,5 @@ def registry(casework: Casework) -> Registry:
         replay=Replay.SAFE,
         description=on_case_facts.__doc__,
     )
-    casework.shelf.register(found, models=MODELS, resume=casework.advance)
+    casework.shelf.register(found, models=MODELS, resume=hearing.resumed(casework.shelf, casework.advance, MODELS))
     return found

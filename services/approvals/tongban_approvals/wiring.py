@@ -1,5 +1,6 @@
 """The composition root: the one place that knows which things a deployment of approvals is made of."""
 
+from tongban_catalog import hearing
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import logs
 from tongban_runtime.alarms import AlarmWorker
@@ -33,8 +34,9 @@ async def wire(runtime: Runtime) -> Parts:
     casework = make_casework(runtime, settings.approvals_departments)
     if missing := settings.approvals_departments - runtime.acts.departments:
         logs.warning("service.without-acts", departments=sorted(missing))
+    ring = hearing.ringing(casework.shelf, casework.advance, MODELS)
     return Parts(
         app=make_app(casework),
         registry=handlers.registry(casework),
-        workers={"alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, MODELS, casework.advance, beat)},
+        workers={"alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, MODELS, ring, beat)},
     )

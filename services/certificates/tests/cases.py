@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 from tongban_catalog.item import Item
 from tongban_catalog.load import load_catalog
 from tongban_catalog.publish import catalog_events
+from tongban_catalog.testing import keyed, signed
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.applications import ApplicationSubmitted, ApplicationWithdrawn
@@ -19,7 +20,8 @@ from tongban_schemas.events.approvals import (
 )
 from tongban_schemas.events.catalog import ItemPublished
 
-CATALOG = load_catalog()
+CATALOG = keyed(load_catalog())
+_USCC = {name: one.uscc for name, one in CATALOG.departments.items()}
 _COMPANY = {"name": "company_name", "code": "company_uscc"}
 _TEN_DAYS = {"number": 10, "unit": "WD"}
 
@@ -72,6 +74,12 @@ def fact(subject: str, data: EventData, minute: int, source: str = "/intake", se
     )
 
 
+def _act(event: Event) -> Event:
+    """The event with the act of its body, for the item that has its step."""
+    item = next(one for one in ITEMS if one.has_step(getattr(event.data, "step", "")))
+    return signed([event], item, _USCC)[0]
+
+
 def catalogue() -> list[Event]:
     """Everything that the catalogue says."""
     own = [
@@ -106,12 +114,14 @@ def granted_case(name: str, item: Item = INVESTMENT, **answers: object) -> list[
     return [
         fact(subject, data, 0),
         *(
-            fact(
-                subject,
-                ApprovalGranted(step=step.id, department=step.department, decided_by="rule"),
-                minute,
-                f"/approvals/{step.department}",
-                minute,
+            _act(
+                fact(
+                    subject,
+                    ApprovalGranted(step=step.id, department=step.department, decided_by="rule"),
+                    minute,
+                    f"/approvals/{step.department}",
+                    minute,
+                )
             )
             for minute, step in enumerate(steps, start=1)
         ),
@@ -130,7 +140,7 @@ def refused(name: str, item: Item = INVESTMENT) -> Event:
     data = ApprovalRefused(
         step=step.id, department=step.department, decided_by="rule", reason_code="not-met", reason=reason
     )
-    return fact(subject, data, 50, source, 99)
+    return _act(fact(subject, data, 50, source, 99))
 
 
 def annulled(grant: Event, minute: int, *, reopen: bool) -> Event:
@@ -147,7 +157,7 @@ def annulled(grant: Event, minute: int, *, reopen: bool) -> Event:
         reason=case_keys(grant.subject).seal(ident, annulment_field(data.step), "有误"),
         officer=UUID(int=5),
     )
-    return fact(grant.subject, annulment, minute, grant.source, 200)
+    return _act(fact(grant.subject, annulment, minute, grant.source, 200))
 
 
 def granted_anew(annulment: Event, minute: int) -> list[Event]:
@@ -157,4 +167,4 @@ def granted_anew(annulment: Event, minute: int) -> list[Event]:
     opened = ApprovalOpened(step=data.step, department=data.department, round=2, because=annulment.id)
     granted = ApprovalGranted(step=data.step, department=data.department, decided_by="officer", round=2)
     subject, source = annulment.subject, annulment.source
-    return [fact(subject, opened, minute, source, 201), fact(subject, granted, minute + 1, source, 202)]
+    return [fact(subject, opened, minute, source, 201), _act(fact(subject, granted, minute + 1, source, 202))]

@@ -120,8 +120,8 @@ def registers(shelf: Shelf) -> Registers:
 
 
 @pytest.fixture
-def handlers(shelf: Shelf, clock: FakeClock, registers: Registers) -> CertificateHandlers:
-    return CertificateHandlers(shelf, clock, registers, {"administrative-approval"})
+def handlers(shelf: Shelf, clock: FakeClock, keyring: TestKeyring, registers: Registers) -> CertificateHandlers:
+    return CertificateHandlers(shelf, clock, keyring, registers, {"administrative-approval"})
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def served(
     pool = await create_pool(await database("tongban_certificates"), 6)
     shelf, clock = Shelf(), FakeClock()
     registers = Registers(HolderKey(bytes(32)))
-    handlers = CertificateHandlers(shelf, clock, registers, {"administrative-approval"})
+    handlers = CertificateHandlers(shelf, clock, TestKeyring(), registers, {"administrative-approval"})
     person = cases.granted_case("person", cases.PERSONAL, applicant_name="欧阳示例")
     await effects(
         pool, handlers.registry(), [*cases.catalogue(), *cases.granted_case("company"), *person], "in-order", clock, 0

@@ -154,15 +154,6 @@ def test_reopening_that_is_heard_before_its_reason_takes_the_certificate_back_fo
     assert undone_by([*events, opened, annulment], first) == annulment.id
 
 
-def test_annulment_by_another_department_than_the_steps_own_counts_for_nothing() -> None:
-    events = complete()
-    first = due(events)
-    assert first is not None
-    foreign = replace(annulled(events[1], 200), source="/approvals/somebody-else")
-    assert due([*events, foreign]) == first
-    assert undone_by([*events, foreign], first) is None
-
-
 def test_certificate_waits_for_everything_that_its_decisions_rest_on() -> None:
     correction = fact(ApplicationCorrected(request=CASE, answers={"unrelated": "甲"}), 5, sequence=2)
     events = complete()

@@ -148,8 +148,9 @@ async def test_each_download_asks_for_its_holder(
 
 
 async def test_erasure_takes_the_file_and_the_name_and_nobody_elses(
-    pool: Any, registry: Registry, make_worker: MakeWorker, client: httpx.AsyncClient
+    pool: Any, registry: Registry, make_worker: MakeWorker, client: httpx.AsyncClient, keyring: TestKeyring
 ) -> None:
+    keyring.gone.add(PERSON)
     doubt = AccessDoubted(access=UUID(int=1), text="s1.AAAA", chain=FIRST_CHAIN)
     await hear(
         pool,
@@ -158,13 +159,15 @@ async def test_erasure_takes_the_file_and_the_name_and_nobody_elses(
     )
     await make_worker().issue_due()
     number = await pool.fetchval("SELECT number FROM certificate WHERE application = $1", PERSON)
-    events = [cases.fact(str(PERSON), doubt, 900), erased(PERSON), erased(cases.case_id("nobody"))]
+    events = [cases.fact(str(PERSON), doubt, 900), erased(PERSON), erased(cases.case_id("other"))]
     await hear(pool, registry, events, "duplicated")
     rows = await pool.fetch(
         "SELECT application, holder_shown, sealed FROM certificate LEFT JOIN certificate_file USING (number)"
     )
     found = {row["application"]: (row["holder_shown"], row["sealed"] is None) for row in rows}
     assert found == {PERSON: ("＊", True), cases.case_id("other"): ("示＊＊", False)}
+    noted = await pool.fetch("SELECT subject, reason FROM not_believed")
+    assert [tuple(row) for row in noted] == [(str(cases.case_id("other")), "not-confirmed")]
     answer = await client.get(f"/v1/certificates/{number}/pdf")
     assert (answer.status_code, answer.json()["type"]) == (410, "urn:tongban:problem:access-erased")
     page = (await client.get(f"/verify/{number}", headers={"accept": "text/html"})).text

@@ -20,6 +20,7 @@ from tongban_certificates.verification import CertificateVerifier
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.injection import ARRIVALS, Arrival
+from tongban_runtime.testing.keys import TestKeyring
 from tongban_schemas.envelope import decode_data
 from tongban_schemas.events.certificates import CertificateIssued
 
@@ -76,7 +77,7 @@ async def test_numbers_are_valid_unique_and_without_holes(pool: Any, registry: R
 async def test_other_bodies_cases_are_left_alone(
     pool: Any, shelf: Shelf, clock: FakeClock, registers: Registers
 ) -> None:
-    registry = CertificateHandlers(shelf, clock, registers, {"market-regulation"}).registry()
+    registry = CertificateHandlers(shelf, clock, TestKeyring(), registers, {"market-regulation"}).registry()
     await hear(pool, registry, [*cases.catalogue(), *cases.granted_case("foreign")])
     assert await states(pool) == {}
 

@@ -255,8 +255,8 @@ async def test_what_is_asked_for_a_case_whose_end_was_heard_of_first_is_closed(w
 async def test_a_revoked_certificate_ends_nothing(world: World) -> None:
     await world.ask(asked("a", "tax"))
     issued = certificate("a")
-    revoked = CertificateRevoked(number="N-1", issuer="tax", cause="annulled", because=issued.id)
-    await world.hear(issued, cases.fact(issued.subject, revoked, 20, "/certificates/tax"))
+    revoked = CertificateRevoked(number="N-1", issuer="administrative-approval", cause="annulled", because=issued.id)
+    await world.hear(issued, cases.fact(issued.subject, revoked, 20, "/certificates/administrative-approval"))
     (answer,) = await world.ask(asked("a"))
     assert isinstance(answer.data, EvidenceProvided)
 
@@ -266,11 +266,11 @@ def certificate(name: str) -> Any:
         item=sources.ITEM.ref,
         kind=sources.ITEM.certificate.kind,
         number="N-1",
-        issuer="market-regulation",
+        issuer="administrative-approval",
         pdf_sha256="0" * 64,
         verification="http://verify.test/verify/N-1",
     )
-    return cases.fact(str(cases.case_id(name)), data, 10, "/certificates/market-regulation")
+    return cases.fact(str(cases.case_id(name)), data, 10, "/certificates/administrative-approval")
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)

@@ -57,7 +57,7 @@ class Store:
 async def store(pool: Any, renderer: CertificateRenderer, signer: CertificateSigner) -> Store:
     world = await sources.make_world(pool)
     shelf: Shelf = world.sharing.shelf
-    handlers = CertificateHandlers(shelf, world.clock, world.registers, {PROVIDER})
+    handlers = CertificateHandlers(shelf, world.clock, world.keyring, world.registers, {PROVIDER})
     own = {f"item:{one.code}:{one.version}" for one in cases.ITEMS} | {f"department:{PROVIDER}"}
     await hear(pool, handlers.registry(), [one for one in cases.catalogue() if one.subject in own])
 
@@ -182,6 +182,7 @@ async def test_replicas_issue_answer_and_revoke_at_once_and_no_change_is_missed(
 
 async def test_an_erased_holder_is_not_found_any_more(store: Store) -> None:
     row = await store.issue("permit")
+    store.world.keyring.gone.add(row["application"])
     data = AccessErased(ground="retention-over", basis="示例条例", key="0" * 64, chain="0" * 64)
     await hear(store.world.pool, store.handlers.registry(), [cases.fact(str(row["application"]), data, 200)])
     assert (await store.row("permit"))["holder"] is None

@@ -267,7 +267,8 @@ async def test_the_dispute_of_an_erased_case_is_gone(world: World, late: bool) -
     (given,) = await world.ask(asked("a"))
     dispute = disputed(given, "address")
     erased = AccessErased(ground="retention-over", basis="示例条例", key="0" * 64, chain="0" * 64)
-    handlers = CertificateHandlers(world.sharing.shelf, world.clock, world.registers, None)
+    world.keyring.gone.add(UUID(given.subject))
+    handlers = CertificateHandlers(world.sharing.shelf, world.clock, world.keyring, world.registers, None)
     if not late:
         await world.hear(dispute)
     await hear(world.pool, handlers.registry(), [cases.fact(given.subject, erased, 200)])

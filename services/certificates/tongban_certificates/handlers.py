@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts, outbox
+from tongban_runtime import disbelief, facts, outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
-from tongban_runtime.outcome import Done, Outcome
+from tongban_runtime.keys import Keyring, VaultUnavailableError
+from tongban_runtime.outcome import Done, Outcome, Retry
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.access import AccessErased
@@ -24,6 +27,8 @@ from tongban_certificates.registers.register import Registers
 from tongban_certificates.revocation import revoked
 from tongban_certificates.sharing.store import asked_of, close
 from tongban_certificates.store import Basis, CertificateRow, NewCertificate
+
+_ASK_AGAIN: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,12 @@ class CertificateHandlers:
     ``registers`` tell who was given a certificate that it was revoked.
     """
 
-    def __init__(self, shelf: Shelf, clock: Clock, registers: Registers, issuers: Collection[str] | None) -> None:
+    def __init__(
+        self, shelf: Shelf, clock: Clock, keyring: Keyring, registers: Registers, issuers: Collection[str] | None
+    ) -> None:
         self._shelf = shelf
         self._clock = clock
+        self._keyring = keyring
         self._registers = registers
         self._issuers = None if issuers is None else frozenset(issuers)
 
@@ -65,7 +73,7 @@ class CertificateHandlers:
             replay=Replay.SAFE,
             description=self.on_erased.__doc__,
         )
-        self._shelf.register(registry, models=FACTS, resume=self.settle)
+        self._shelf.register(registry, models=FACTS, resume=hearing.resumed(self._shelf, self.settle, FACTS))
         return registry
 
     async def on_case_facts(self, tx: Tx, events: Sequence[Event]) -> Outcome:
@@ -74,7 +82,7 @@ class CertificateHandlers:
         Duplicates: facts are a set; a case has one certificate that is not revoked, and each is revoked once.
         Failure: a case whose item or issuing body is not known yet waits for the catalogue.
         """
-        await self.settle(tx, await facts.absorb(tx, events, FACTS))
+        await self.settle(tx, await hearing.absorb(tx, self._shelf, events, FACTS))
         return Done()
 
     async def on_erased(self, tx: Tx, events: Sequence[Event]) -> Outcome:
@@ -82,9 +90,22 @@ class CertificateHandlers:
 
         What is still asked of the registers for them, or disputed, is closed; disputes that come later are none.
 
+        Nothing is deleted on a word from the bus: the vault is asked whether the key is destroyed.
+
         Duplicates: what is gone is gone.
-        Failure: none; a case without a certificate or a request is passed over.
+        Failure: while the vault does not answer, the case waits; an erasure that it knows nothing of goes on record. A case
+        without a certificate or a request is passed over.
         """
+        said = await hearing.believed(tx, events)
+        try:
+            gone = await self._keyring.erased({UUID(event.subject) for event in said})
+        except VaultUnavailableError:
+            return Retry(_ASK_AGAIN, "the vault does not say whether the case is erased")
+        unknown = [event for event in said if UUID(event.subject) not in gone]
+        await disbelief.note(
+            tx, hearing.CONSUMER, [hearing.noted(event.subject, event, "not-confirmed") for event in unknown]
+        )
+        events = [event for event in said if UUID(event.subject) in gone]
         cases = [UUID(event.subject) for event in events]
         await facts.lock(tx, cases)
         await store.erase(tx, cases, sealing.NOBODY_SHOWN)

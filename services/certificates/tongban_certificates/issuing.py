@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from tongban_catalog import hearing
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import alarms, facts, logs, outbox, telemetry
+from tongban_runtime import alarms, logs, outbox, telemetry
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.health import Heartbeat
@@ -171,7 +172,7 @@ class IssuingWorker(Repeating):
         self, tx: Tx | Pool, rows: Sequence[CertificateRow]
     ) -> dict[str, tuple[CaseFacts | None, KeyRequest]]:
         """What is known of the case of each certificate, by number, and the keys that are needed to make it."""
-        known = await facts.recall(tx, (row.application for row in rows), FACTS)
+        known = await hearing.recall(tx, self._shelf, (row.application for row in rows), FACTS)
         items = await self._shelf.items(tx, (row.item for row in rows))
         cases = [(row, gather(known[str(row.application)])) for row in rows]
         return {row.number: (case, sealing.to_make(row, case, items[row.item])) for row, case in cases}

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tongban_catalog import hearing
 from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import problem_pages
@@ -45,7 +46,7 @@ async def wire(runtime: Runtime) -> Parts:
     press = Press(renderer, CertificateSigner(credentials), settings.verify_url)
     shelf = Shelf()
     registers = await open_registers(runtime.pool, settings, shelf)
-    handlers = CertificateHandlers(shelf, runtime.clock, registers, settings.certificates_issuers)
+    handlers = CertificateHandlers(shelf, runtime.clock, runtime.keyring, registers, settings.certificates_issuers)
     desk = RegisterDesk(runtime.pool, runtime.clock, shelf, registers, settings.registers)
     sharing = parts(runtime, shelf, registers, settings.registers)
     registry = handlers.registry()
@@ -65,7 +66,7 @@ async def wire(runtime: Runtime) -> Parts:
         )
 
     def alarms(heartbeat: Heartbeat) -> AlarmWorker:
-        return AlarmWorker(runtime.pool, runtime.clock, FACTS, handlers.ring, heartbeat)
+        return AlarmWorker(runtime.pool, runtime.clock, FACTS, hearing.ringing(shelf, handlers.ring, FACTS), heartbeat)
 
     app = make_app(
         runtime.pool,

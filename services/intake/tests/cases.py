@@ -6,6 +6,9 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
+from tongban_catalog.item import Item
+from tongban_catalog.load import load_catalog
+from tongban_catalog.testing import signed
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, encode_body, encode_headers, event_id
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
@@ -19,13 +22,22 @@ from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.events.notifications import NotificationFailed, NotificationSent
 from tongban_schemas.types import ItemRef
 
+_CATALOG = load_catalog()
+_INVESTMENT = _CATALOG.item("enterprise-investment-project")
+_USCC = {name: one.uscc for name, one in _CATALOG.departments.items()}
 ITEM = ItemRef(code="11990000000000019A3990100001000", version=1)
+KIND = _INVESTMENT.certificate.kind
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 Headers = list[tuple[str, bytes]]
 
 
+def acted(event: Event, item: Item = _INVESTMENT) -> Event:
+    """The event with the act that its body signs, where it is a formal act."""
+    return signed([event], item, _USCC)[0]
+
+
 def make_event(subject: str, data: EventData, source: str, sequence: int, minute: int, *extra: str) -> Event:
-    return Event(
+    event = Event(
         id=event_id(data.TYPE, subject, *extra),
         source=source,
         subject=subject,
@@ -35,6 +47,7 @@ def make_event(subject: str, data: EventData, source: str, sequence: int, minute
         traceparent=f"00-{UUID(subject).hex}-00000000000000a1-01",
         data=data,
     )
+    return acted(event)
 
 
 def finished_case(subject: str | None = None, steps: Sequence[str] = ("BA", "KG", "SG")) -> list[Event]:

@@ -15,11 +15,11 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from tongban_catalog.load import Catalog, load_catalog
 from tongban_catalog.publish import catalog_events
+from tongban_catalog.testing import keyed
 from tongban_intake import handlers
 from tongban_intake.api import Intake, make_app
 from tongban_intake.settings import Settings
 from tongban_runtime import facts
-from tongban_runtime.acts import ActSigner
 from tongban_runtime.auth import SESSION_COOKIE, Authenticator
 from tongban_runtime.clock import Clock, SystemClock
 from tongban_runtime.database import create_pool
@@ -27,6 +27,7 @@ from tongban_runtime.health import Health
 from tongban_runtime.outcome import Outcome
 from tongban_runtime.sealing import CaseKeys
 from tongban_runtime.service import Runtime, prepare_app
+from tongban_runtime.testing.acts import signer
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import EVENTS
@@ -110,7 +111,7 @@ class Service:
 
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
-    return load_catalog()
+    return keyed(load_catalog())
 
 
 @asynccontextmanager
@@ -133,7 +134,7 @@ async def serving(dsn: str, clock: Clock, events: Sequence[Event]) -> AsyncItera
         health=Health(60),
         clock=clock,
         authenticator=Authenticator(ISSUER, KeySet([key])),
-        acts=ActSigner.ephemeral(),
+        acts=signer(load_catalog().departments),
     )
     intake = Intake.build(runtime, settings)
     app = prepare_app(make_app(intake), runtime)

@@ -8,6 +8,7 @@ from tongban_catalog.codes import case_number
 from tongban_catalog.item import Item, split_personal
 from tongban_catalog.load import load_catalog
 from tongban_catalog.publish import catalog_events
+from tongban_catalog.testing import keyed, signed
 from tongban_intake.exchange import Catalogue
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData, event_id
@@ -45,8 +46,10 @@ from tongban_schemas.types import CHINA, Limit
 OFFICER = UUID(int=0x0FF1CE)
 SHA = "ab" * 32
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-ITEMS = load_catalog().items
-EVENTS = catalog_events(load_catalog(), MORNING)
+CATALOG = keyed(load_catalog())
+ITEMS = CATALOG.items
+EVENTS = catalog_events(CATALOG, MORNING)
+_USCC = {name: one.uscc for name, one in CATALOG.departments.items()}
 CATALOGUE = Catalogue(
     {one.data.item: Item.from_definition(one.data.definition) for one in EVENTS if isinstance(one.data, ItemPublished)},
     {one.data.department: one.data for one in EVENTS if isinstance(one.data, DepartmentRegistered)},
@@ -74,6 +77,7 @@ class Telling:
             correlationid=UUID(self.subject),
             data=data,
         )
+        event = signed([*self.events, event], self.item, _USCC)[-1]
         self.events.append(event)
         return event
 

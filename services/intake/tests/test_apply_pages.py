@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID, uuid4
 
 import httpx
+from tongban_catalog.shelf import Shelf
 from tongban_intake.facts import fact_of
 from tongban_intake.folding import Changes, fold_changes
 from tongban_schemas.events.applications import ApplicationSubmitted
@@ -59,7 +60,7 @@ async def fold(desk: Desk, case: str) -> None:
         if (fact := fact_of(event)) is not None:
             changes.setdefault(event.subject, (0, []))[1].append(fact)
     async with desk.service.runtime.pool.acquire() as tx, tx.transaction():
-        await fold_changes(tx, 1, changes)
+        await fold_changes(tx, Shelf(), 1, changes)
 
 
 async def test_the_first_page_says_what_is_fetched_from_whom_and_how_little_is_asked(desk: Desk) -> None:

@@ -23,6 +23,7 @@ from tongban_schemas.events.catalog import ItemPublished
 from tongban_schemas.events.certificates import CertificateIssued
 from tongban_schemas.types import ItemRef
 
+from .cases import ITEM, KIND, acted
 from .conftest import PERSONAL, Service, only
 
 LAND = "/approvals/natural-resources"
@@ -30,7 +31,7 @@ LAND = "/approvals/natural-resources"
 
 def said(application: str, source: str, data: EventData, sequence: int = 1) -> Event:
     """An event of another service about an application."""
-    return Event(
+    event = Event(
         id=event_id(data.TYPE, application, str(sequence)),
         source=source,
         subject=application,
@@ -39,6 +40,7 @@ def said(application: str, source: str, data: EventData, sequence: int = 1) -> E
         correlationid=UUID(application),
         data=data,
     )
+    return acted(event)
 
 
 def correction_asked(application: str, fields: Sequence[str], sequence: int = 1) -> Event:
@@ -120,8 +122,8 @@ async def test_withdrawing_again_and_at_once_is_one_withdrawal(
         (
             "/certificates/administrative-approval",
             CertificateIssued(
-                item=ItemRef(code="0" * 31, version=1),
-                kind="0" * 21,
+                item=ITEM,
+                kind=KIND,
                 number="1.2.156.3005.2.0",
                 issuer="administrative-approval",
                 pdf_sha256="0" * 64,

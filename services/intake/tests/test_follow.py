@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from tongban_catalog.shelf import Shelf
 from tongban_intake import domain
 from tongban_intake.api.casefile import follower_of
 from tongban_intake.facts import fact_of
@@ -40,7 +41,7 @@ async def fold(service: Service, events: Sequence[Event]) -> None:
         changes.setdefault(event.subject, (0, []))[1].append(fact)
     await service.hear(*(event for event in events if event.type in HEARD))
     async with service.runtime.pool.acquire() as tx, tx.transaction():
-        await fold_changes(tx, 1, changes)
+        await fold_changes(tx, Shelf(), 1, changes)
 
 
 @pytest.fixture
@@ -68,7 +69,12 @@ def opened(subject: str) -> Event:
 
 async def test_the_status_joins_the_flow_with_what_departments_said(service: Service, citizen: UUID, case: str) -> None:
     granted = make_event(
-        case, ApprovalGranted(step="BA", department="development-reform", decided_by="rule"), "/approvals/x", 1, 9, "BA"
+        case,
+        ApprovalGranted(step="BA", department="development-reform", decided_by="rule"),
+        "/approvals/development-reform",
+        1,
+        9,
+        "BA",
     )
     await fold(service, [opened(case), granted])
     async with service.client(citizen) as client:

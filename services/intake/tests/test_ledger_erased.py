@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+from tongban_catalog.shelf import Shelf
 from tongban_intake.facts import fact_of
 from tongban_intake.folding import fold_changes, note
 from tongban_intake.vault.rules import Asker
@@ -22,7 +23,7 @@ async def fold(desk: Desk, case: str) -> None:
         if (fact := fact_of(event)) is not None:
             note(changes, case, 0, fact)
     async with desk.service.runtime.pool.acquire() as tx, tx.transaction():
-        await fold_changes(tx, 1, changes)
+        await fold_changes(tx, Shelf(), 1, changes)
 
 
 async def looked_at(desk: Desk) -> str:

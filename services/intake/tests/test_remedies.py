@@ -20,6 +20,7 @@ from tongban_schemas.events.applications import (
 from tongban_schemas.events.approvals import ApprovalAnnulled, ApprovalOpened, ApprovalRefused
 from tongban_schemas.events.evidence import EvidenceUploaded
 
+from .cases import acted
 from .counter import MATERIALS, Counter, digests, kind_of
 
 LAND = "natural-resources"
@@ -32,15 +33,8 @@ REFUSED = ApprovalRefused(
 
 def told(counter: Counter, case: str, data: EventData, *discriminators: str) -> Event:
     """What the land department says about a case, now."""
-    return Event(
-        event_id(data.TYPE, case, *discriminators),
-        f"/approvals/{LAND}",
-        case,
-        counter.clock.now(),
-        UUID(case),
-        data,
-        1,
-    )
+    name, at = event_id(data.TYPE, case, *discriminators), counter.clock.now()
+    return acted(Event(name, f"/approvals/{LAND}", case, at, UUID(case), data, 1), counter.item)
 
 
 def taken_back(refusal: Event, reopen: bool = True) -> ApprovalAnnulled:

@@ -27,6 +27,7 @@ from tongban_schemas.events.evidence import (
 )
 
 from .bad_uploads import BAD, document, picture
+from .cases import acted
 from .clamd import Clamd, clamd
 from .conftest import only
 from .counter import BODY, Counter
@@ -55,7 +56,8 @@ class Desk:
 
     def fact(self, data: EventData, source: str, *names: str, minutes: int = 0) -> Event:
         at = self.counter.clock.now() + timedelta(minutes=minutes)
-        return Event(event_id(data.TYPE, self.case, *names), source, self.case, at, UUID(self.case), data, 7)
+        event = Event(event_id(data.TYPE, self.case, *names), source, self.case, at, UUID(self.case), data, 7)
+        return acted(event, self.counter.item)
 
     def asked(self, material: str) -> Event:
         data = EvidenceRequested(

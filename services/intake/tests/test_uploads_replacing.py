@@ -18,6 +18,9 @@ from .test_uploads import PROMISED, SEEN, Desk, desk, kind
 
 __all__ = ["desk"]
 
+LOOKING = {"business-licence": ("BA", "development-reform"), "design-scheme": ("FA", "natural-resources")}
+"""A step that looks at the material, and who decides it."""
+
 
 async def said(desk: Desk) -> list[Event]:
     return [event for event in await desk.service.outbox(desk.case) if isinstance(event.data, EvidenceUploaded)]
@@ -37,8 +40,9 @@ async def may_replace(desk: Desk, material: str = SEEN) -> bool:
 
 
 def checked(desk: Desk, upload: Event, material: str = SEEN) -> Event:
-    data = EvidenceChecked(uploaded=upload.id, material=material, department="planning", step="AA", officer=UUID(int=8))
-    return desk.fact(data, "/approvals/planning", str(upload.id), minutes=5)
+    step, body = LOOKING[material]
+    data = EvidenceChecked(uploaded=upload.id, material=material, department=body, step=step, officer=UUID(int=8))
+    return desk.fact(data, f"/approvals/{body}", str(upload.id), minutes=5)
 
 
 async def test_another_file_takes_the_place_of_a_wrong_one(desk: Desk) -> None:
@@ -85,8 +89,9 @@ async def test_what_was_decided_on_stays(desk: Desk) -> None:
     await desk.fail(PROMISED)
     assert (await desk.put(picture(), PROMISED, query="?promise=true")).status_code == 202
     (upload,) = await said(desk)
-    data = ApprovalGranted(step="AA", department="planning", decided_by="rule", rests_on=[upload.id])
-    await desk.know(desk.fact(data, "/approvals/planning", "AA", minutes=5))
+    step, body = LOOKING[PROMISED]
+    data = ApprovalGranted(step=step, department=body, decided_by="rule", rests_on=[upload.id])
+    await desk.know(desk.fact(data, f"/approvals/{body}", step, minutes=5))
     assert not await may_replace(desk, PROMISED)
     assert kind(await desk.put(document(), PROMISED)) == "already-uploaded"
 

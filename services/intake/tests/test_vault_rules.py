@@ -175,8 +175,6 @@ def test_a_refused_case_is_closed_to_the_other_steps() -> None:
     )
     case = known(SCHOOL, submitted(SCHOOL), opened, event(refused, "/approvals/public-security", "JZ"))
     assert asked("approvals", "decide", ["home_address"], "housing", case, step="FW") == "case-closed"
-    forged = known(SCHOOL, submitted(SCHOOL), opened, event(refused, "/approvals/housing", "JZ"))
-    assert asked("approvals", "decide", ["home_address"], "housing", forged, step="FW") is None
 
 
 def test_a_service_speaks_for_its_own_departments_and_purposes_alone() -> None:

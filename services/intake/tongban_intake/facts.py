@@ -5,10 +5,10 @@ msgspec and one pattern; any other is given to the runtime's reader, whose word 
 not matter in which order, how often or in what batches facts arrive.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -46,32 +46,36 @@ VIEW_TOPICS: tuple[str, ...] = tuple(
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Fact])
-_by_id = attrgetter("id")
 
 
 def merge(known: Facts, fact: Fact) -> bool:
     """Adds a fact; says whether the set changed.
 
-    Two events may not share an id. If they do all the same, the one whose bytes are smaller stays, whichever came first.
+    Two events may not share an id. If they do all the same, both are kept, whichever came first: who may not say it takes nobody's
+    place. The one whose bytes are smaller stands under the id, others under the id and the hash of theirs.
     """
     present = known.get(fact.id)
     if present is None:
         known[fact.id] = fact
         return True
-    if present == fact or _encoder.encode(present) <= _encoder.encode(fact):
+    if present == fact:
         return False
-    known[fact.id] = fact
-    return True
+    first, second = sorted((present, fact), key=_encoder.encode)
+    known[fact.id] = first
+    place = f"{fact.id} {hashlib.sha256(_encoder.encode(second)).hexdigest()}"
+    changed = place not in known or present != first
+    known[place] = second
+    return changed
 
 
 def pack(facts: Facts) -> bytes:
     """The set as MessagePack: equal sets give equal bytes."""
-    return _encoder.encode(sorted(facts.values(), key=_by_id))
+    return _encoder.encode([facts[place] for place in sorted(facts)])
 
 
 def unpack(packed: bytes) -> Facts:
     """The reverse of `pack`. Raises `msgspec.DecodeError`."""
-    return {fact.id: fact for fact in _decoder.decode(packed)}
+    return merge_all(_decoder.decode(packed))
 
 
 def fact_of(event: Event) -> Fact | None:

@@ -4,13 +4,15 @@ A record that cannot be read or folded is parked as every consumer parks it. Not
 rebuild reads it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from aiokafka import TopicPartition
 from opentelemetry.trace import Span
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import logs, parking, positions
 from tongban_runtime.batch import in_halves
 from tongban_runtime.database import ENGINE_ERRORS, Pool, Tx
@@ -21,11 +23,10 @@ from tongban_runtime.records import Record, Unreadable
 from tongban_runtime.telemetry import count, start_process_span
 
 from tongban_intake.facts import VIEW_TOPICS, Fact, Facts, Reader, merge, pack, recorded_trace, unpack
+from tongban_intake.hearing import CONSUMER, hear
 from tongban_intake.status import encode, status
 from tongban_intake.store import view
 from tongban_intake.store.view import Folded, ViewConflictError
-
-CONSUMER = "intake-view"
 
 Changes = dict[str, tuple[int, list[Fact]]]
 """New facts by application, with the lowest partition that any of them came from."""
@@ -68,9 +69,9 @@ def consumer_of(generation: int) -> str:
     return f"{CONSUMER}:{generation}"
 
 
-def fold(application: str, partition: int, known: Facts, replaces: int) -> Folded:
-    """The row of an application with these facts."""
-    now = status(known.values())
+def fold(application: str, partition: int, known: Facts, counted: Iterable[Fact], replaces: int) -> Folded:
+    """The row of an application with these facts, of which those count. Its version counts all of them."""
+    now = msgspec.structs.replace(status(counted), version=len(known))
     return Folded(
         application=UUID(application),
         partition=partition,
@@ -83,19 +84,22 @@ def fold(application: str, partition: int, known: Facts, replaces: int) -> Folde
     )
 
 
-async def fold_changes(tx: Tx, generation: int, changes: Changes) -> None:
+async def fold_changes(tx: Tx, shelf: Shelf, generation: int, changes: Changes) -> None:
     """Merges new facts into the rows of a generation: one query to read, one or two to write. Raises `ViewConflictError`."""
     before = await view.stored(tx, generation, map(UUID, changes))
-    folded = []
+    fresh: dict[str, Facts] = {}
+    places: dict[str, tuple[int, int]] = {}
     for application, (partition, facts) in changes.items():
         stored = before.get(UUID(application))
         known = unpack(stored.facts) if stored is not None else {}
         changed = [merge(known, fact) for fact in facts]
         if stored is None:
-            folded.append(fold(application, partition, known, 0))
+            fresh[application], places[application] = known, (partition, 0)
         elif any(changed) or partition < stored.partition:
-            folded.append(fold(application, min(partition, stored.partition), known, stored.version))
-    if folded:
+            fresh[application], places[application] = known, (min(partition, stored.partition), stored.version)
+    if fresh:
+        counted = await hear(tx, shelf, fresh)
+        folded = [fold(one, places[one][0], known, counted[one], places[one][1]) for one, known in fresh.items()]
         await view.save(tx, generation, folded)
 
 
@@ -111,6 +115,7 @@ class Folding:
         self.generation = generation
         self.consumer = consumer_of(generation)
         self._pool = pool
+        self._shelf = Shelf()
         self._readers = {prefix + topic: Reader(prefix + topic, prefix) for topic in VIEW_TOPICS}
         self._claims: dict[TopicPartition, Position] = {}
 
@@ -159,7 +164,7 @@ class Folding:
         for message in fresh:
             self._take(message, changes, parked, spans)
         if changes:
-            await fold_changes(tx, self.generation, changes)
+            await fold_changes(tx, self._shelf, self.generation, changes)
         await self._park(tx, parked)
         if fresh:
             await positions.advance(tx, self.consumer, {_place(message): message.offset + 1 for message in fresh})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_runtime import facts
 from tongban_runtime.database import Tx
 from tongban_runtime.outcome import Done, Outcome
@@ -27,7 +28,8 @@ async def on_case(tx: Tx, events: Sequence[Event], *, casework: Casework) -> Out
     telling = [event for event in events if domain.tells_something(event)]
     if telling:
         answers = await _new_answers(tx, telling)
-        await casework.hear(tx, await facts.absorb(tx, telling, domain.MODELS), answers)
+        cases = await hearing.absorb(tx, casework.shelf, telling, domain.MODELS, also_denied=True)
+        await casework.hear(tx, cases, answers)
     return Done()
 
 
@@ -51,5 +53,7 @@ def registry(casework: Casework) -> Registry:
         replay=Replay.SAFE,
         description=on_case.__doc__,
     )
-    casework.shelf.register(found, models=domain.MODELS, resume=casework.hear)
+    casework.shelf.register(
+        found, models=domain.MODELS, resume=hearing.resumed(casework.shelf, casework.hear, domain.MODELS)
+    )
     return found

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import logs, positions
 from tongban_runtime.command_line import Command
 from tongban_runtime.database import Pool, Tx, create_pool
@@ -26,7 +27,6 @@ from tongban_runtime.settings import RuntimeSettings
 
 from tongban_intake.facts import VIEW_TOPICS, Facts, Reader, merge, merge_all, unpack
 from tongban_intake.folding import (
-    CONSUMER,
     Changes,
     GapError,
     consumer_of,
@@ -36,6 +36,7 @@ from tongban_intake.folding import (
     passed_over,
 )
 from tongban_intake.group import Group
+from tongban_intake.hearing import CONSUMER, hear
 from tongban_intake.store import generations, view
 from tongban_intake.store.generations import Digest
 from tongban_intake.store.view import stored_positions
@@ -186,21 +187,24 @@ async def _write(
     pool: Pool, built: Built, number: int, known: dict[str, Facts], targets: Iterable[TopicPartition]
 ) -> None:
     """Writes the applications of one partition, with the positions that they stand for, in one transaction."""
-    consumer = consumer_of(built.generation)
+    consumer, shelf = consumer_of(built.generation), Shelf()
     await positions.claim(pool, consumer, targets)
     async with pool.acquire() as tx, tx.transaction():
-        await _merge_strays(tx, built.generation, known)
+        await _merge_strays(tx, shelf, built.generation, known)
         applications = list(known)
         for start in range(0, len(applications), _COPY_ROWS):
             chunk = applications[start : start + _COPY_ROWS]
+            counted = await hear(tx, shelf, {application: known[application] for application in chunk})
             await generations.load(
-                tx, built.generation, [fold(application, number, known.pop(application), 0) for application in chunk]
+                tx,
+                built.generation,
+                [fold(one, number, known.pop(one), counted[one], 0) for one in chunk],
             )
         built.rows += len(applications)
         await positions.advance(tx, consumer, {place: built.positions[place] for place in targets})
 
 
-async def _merge_strays(tx: Tx, generation: int, known: dict[str, Facts]) -> None:
+async def _merge_strays(tx: Tx, shelf: Shelf, generation: int, known: dict[str, Facts]) -> None:
     """Applications that an earlier partition holds too, because a producer partitioned otherwise, are merged into it."""
     strays = await view.stored(tx, generation, map(UUID, known)) if known else {}
     if not strays:
@@ -209,7 +213,7 @@ async def _merge_strays(tx: Tx, generation: int, known: dict[str, Facts]) -> Non
     for application, stored in strays.items():
         facts = merge_all([*unpack(stored.facts).values(), *known.pop(str(application)).values()])
         changes[str(application)] = (stored.partition, list(facts.values()))
-    await fold_changes(tx, generation, changes)
+    await fold_changes(tx, shelf, generation, changes)
 
 
 async def compare_and_swap(
@@ -280,7 +284,7 @@ async def _advance_to(
                     note(changes, application, place.partition, fact)
         reached[place] = records[-1].offset + 1
     if changes:
-        await fold_changes(tx, built.generation, changes)
+        await fold_changes(tx, Shelf(), built.generation, changes)
     if reached != built.positions:
         await positions.advance(tx, consumer_of(built.generation), reached)
         built.positions = reached

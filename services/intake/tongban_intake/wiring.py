@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tongban_catalog import hearing
 from tongban_runtime.alarms import AlarmWorker
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.service import Component, Parts, Runtime
@@ -20,8 +21,9 @@ async def wire(runtime: Runtime) -> Parts:
     if not isinstance(settings, Settings):
         raise TypeError("intake is wired with its own Settings")
     intake = Intake.build(runtime, settings)
+    ring = hearing.ringing(intake.shelf, intake.casework.ring, domain.MODELS)
     workers: dict[str, Callable[[Heartbeat], Component]] = {
-        "alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, domain.MODELS, intake.casework.ring, beat),
+        "alarms": lambda beat: AlarmWorker(runtime.pool, runtime.clock, domain.MODELS, ring, beat),
         "eraser": lambda beat: eraser(runtime.pool, intake.vault, intake.uploads, retention(settings), beat),
     }
     if settings.files is not None:

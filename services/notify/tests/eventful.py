@@ -4,6 +4,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from tongban_catalog.codes import case_number
+from tongban_catalog.item import Item
+from tongban_catalog.testing import signed
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import (
     NON_ACCEPTANCE_FIELD,
@@ -45,7 +47,7 @@ from tongban_schemas.events.evidence import (
 )
 from tongban_schemas.types import JsonObject, Limit
 
-from .history import ITEM, MORNING, Seal, fact, whole_case
+from .history import DEFINITION, ITEM, MORNING, USCC, Seal, fact, whole_case
 
 OFFICER = UUID(int=0xF1)
 OTHER = UUID(int=0xF2)
@@ -75,7 +77,7 @@ def every_news(subject: str) -> list[Event]:
     intake: list[Told] = [
         ApplicationReceived(item=ITEM, number=NUMBER, department=_BODY),
         ApplicationAccepted(item=ITEM, promised=["site-plan"]),
-        ApplicationAccepted(item=ITEM, deemed=True),
+        ApplicationAccepted(item=ITEM, deemed=True, effective_from=MORNING),
         lambda seal: ApplicationCorrectionNoticed(
             department=_BODY,
             fields=["project_name"],
@@ -175,8 +177,9 @@ def every_news(subject: str) -> list[Event]:
         *((f"/certificates/{issuer}", data) for data in certificates),
         *(("/certificates/housing", data) for data in sources),
     ]
-    return [
+    news = [
         *whole_case(subject),
         request,
         *(fact(subject, source, 10 + number, data, 100 + number) for number, (source, data) in enumerate(told)),
     ]
+    return signed(news, Item.from_definition(DEFINITION), USCC)

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid5
 
+from tongban_catalog.item import Item
+from tongban_catalog.testing import signed
+from tongban_runtime.testing.acts import public_keys
 from tongban_runtime.testing.keys import case_keys
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events.applications import ApplicationAccepted, ApplicationCorrected, ApplicationSubmitted
@@ -29,6 +32,7 @@ DEFINITION: JsonObject = {
     "version": ITEM.version,
     "name": {"zh": "企业投资项目审批", "en": "Enterprise investment project"},
     "summary": {"zh": "企业投资项目并联审批", "en": "Joint approval of an investment project"},
+    "acceptance": {"by": "officer", "department": "natural-resources", "notice": {"number": 0, "unit": "NH"}},
     "form": {
         "properties": {
             "project_name": {"type": "string", "title": "项目名称", "x-title-en": "Project name"},
@@ -48,7 +52,7 @@ DEFINITION: JsonObject = {
         {
             "id": "LAND1",
             "name": {"zh": "用地预审", "en": "Land pre-examination"},
-            "department": "land",
+            "department": "natural-resources",
             "decide": _OFFICER,
             "procedures": [
                 {
@@ -103,6 +107,8 @@ _NAMES = {
     "housing": ("住房和城乡建设局", "Housing and Urban-Rural Development Bureau"),
     "administrative-approval": ("行政审批局", "Administrative Approval Bureau"),
 }
+
+USCC = dict.fromkeys(_NAMES, "11990000000000019A")
 
 
 Seal = Callable[[str, str], str]
@@ -164,7 +170,7 @@ def whole_case(subject: str, *, language: Language = "zh") -> list[Event]:
         pdf_sha256="0" * 64,
         verification="http://127.0.0.1/verify/1",
     )
-    return [
+    told = [
         submitted(subject, language=language),
         fact(subject, "/intake", 2, ApplicationAccepted(item=ITEM), 10),
         asked,
@@ -174,13 +180,20 @@ def whole_case(subject: str, *, language: Language = "zh") -> list[Event]:
         fact(subject, housing, 2, ApprovalGranted(step="FIRE1", department="housing", decided_by="rule"), 60),
         fact(subject, "/certificates/administrative-approval", 1, certificate, 70),
     ]
+    return signed(told, Item.from_definition(DEFINITION), USCC)
 
 
 def catalog() -> list[Event]:
     """What the catalogue tells: the item and the departments."""
     events = [_entry(f"item:{ITEM.code}:1", ItemPublished(item=ITEM, definition=DEFINITION))]
     for department, (zh, en) in _NAMES.items():
-        data = DepartmentRegistered(department=department, uscc="11990000000000019A", name_zh=zh, name_en=en)
+        data = DepartmentRegistered(
+            department=department,
+            uscc=USCC[department],
+            name_zh=zh,
+            name_en=en,
+            keys=public_keys(department),
+        )
         events.append(_entry(f"department:{department}", data))
     resource = ResourcePublished(resource="site-plans", provider="housing", definition=RESOURCE)
     return [*events, _entry("resource:site-plans", resource)]

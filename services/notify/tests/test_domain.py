@@ -8,6 +8,8 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tongban_catalog.item import Item
+from tongban_catalog.speakers import judge
 from tongban_notify.domain import RetryPolicy, channels, owed, recipient
 from tongban_notify.news import FACTS, Kind
 from tongban_runtime.testing.keys import case_keys
@@ -17,7 +19,7 @@ from tongban_schemas.events.approvals import ApprovalOpened
 from tongban_schemas.events.evidence import EvidenceFailed, EvidenceRequested
 
 from .eventful import every_news
-from .history import ITEM, PERSON, Seal, fact, submitted, whole_case
+from .history import DEFINITION, ITEM, PERSON, Seal, fact, submitted, whole_case
 
 CASE = "019c0b5e-7a10-7c3e-9d52-3f6b1c8e2a47"
 HISTORY = every_news(CASE)
@@ -67,7 +69,8 @@ def answered(**changes: Any) -> EvidenceFailed:
 
 
 def of_proofs(*more: Event) -> list[UUID]:
-    return [one.cause for one in owed([*whole_case(CASE), *more]) if one.kind == "evidence-failed"]
+    heard = judge(CASE, [*whole_case(CASE), *more], Item.from_definition(DEFINITION), None)
+    return [one.cause for one in owed(heard.counted) if one.kind == "evidence-failed"]
 
 
 def test_what_a_source_says_is_told_when_it_was_asked() -> None:

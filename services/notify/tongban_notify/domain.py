@@ -4,7 +4,7 @@
 made is made under every order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,7 +17,6 @@ from tongban_schemas.events.applications import (
     ApplicationReceived,
     ApplicationSubmitted,
 )
-from tongban_schemas.events.evidence import EvidenceRequested
 from tongban_schemas.events.notifications import Channel, NotificationFailed, NotificationSent
 from tongban_schemas.types import ItemRef, Language
 
@@ -108,11 +107,10 @@ def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
     submitted = min((fact.time for fact in known.values() if isinstance(fact.data, ApplicationSubmitted)), default=None)
     if submitted is None:
         return ()
-    requests = {fact.id: fact.data for fact in known.values() if isinstance(fact.data, EvidenceRequested)}
     found: list[Notification] = []
     for fact in sorted(known.values(), key=lambda fact: (fact.time, fact.id)):
         news = news_of(fact.data)
-        if news is None or (isinstance(fact.data, Answer) and not _stands(fact, fact.data, requests, submitted)):
+        if news is None or (isinstance(fact.data, Answer) and fact.time < submitted):
             continue
         kind, told = news
         found.extend(
@@ -129,17 +127,6 @@ def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
             for channel in channels(kind)
         )
     return tuple(found)
-
-
-def _stands(fact: Event, told: Answer, requests: Mapping[UUID, EvidenceRequested], submitted: datetime) -> bool:
-    """Whether an answer was given by the source that was asked, after the submission."""
-    asked = requests.get(told.request)
-    return (
-        asked is not None
-        and (asked.provider, asked.material, asked.resource) == (told.department, told.material, told.resource)
-        and fact.source in (f"/certificates/{asked.provider}", "/intake")
-        and fact.time >= submitted
-    )
 
 
 def channels(kind: Kind) -> tuple[Channel, ...]:

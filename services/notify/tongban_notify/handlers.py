@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
+from tongban_catalog import hearing
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts, outbox
+from tongban_runtime import outbox
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
+from tongban_runtime.facts import Case
 from tongban_runtime.outcome import Done, Outcome
 from tongban_runtime.registry import Registry, Replay
 from tongban_schemas.envelope import Event
@@ -16,15 +18,21 @@ from tongban_notify.domain import MODELS, Owed, ended, owed, recipient
 from tongban_notify.news import FACTS
 
 
-async def on_case(tx: Tx, events: Sequence[Event], *, clock: Clock) -> Outcome:
+async def on_case(tx: Tx, events: Sequence[Event], *, shelf: Shelf, clock: Clock) -> Outcome:
     """Writes the messages that the touched cases owe. In-site messages are sent by being written.
 
     Duplicates: messages have deterministic ids; one that is there is left alone and publishes nothing.
     Failure: the batch rolls back; nothing is owed, shown or published, and it is handled again.
     """
+    await tell(tx, await hearing.absorb(tx, shelf, events, MODELS), clock=clock)
+    return Done()
+
+
+async def tell(tx: Tx, cases: Sequence[Case], *, clock: Clock) -> None:
+    """Writes the messages that locked cases owe and that were not written yet."""
     now = clock.now()
     owing: list[Owed] = []
-    for case in await facts.absorb(tx, events, MODELS):
+    for case in cases:
         known = recipient(case.facts)
         if known is not None:
             owing.append(Owed(known, owed(case.facts), case.cause.traceparent))
@@ -38,12 +46,17 @@ async def on_case(tx: Tx, events: Sequence[Event], *, clock: Clock) -> Outcome:
             if notification.id in fresh and notification.channel == "inbox"
         ],
     )
-    return Done()
 
 
 def registry(shelf: Shelf, clock: Clock) -> Registry:
     """The handlers of this service's consumer."""
     handlers = Registry()
-    handlers.add(partial(on_case, clock=clock), *FACTS, name="case", replay=Replay.SAFE, description=on_case.__doc__)
-    shelf.register(handlers)
+    handlers.add(
+        partial(on_case, shelf=shelf, clock=clock),
+        *FACTS,
+        name="case",
+        replay=Replay.SAFE,
+        description=on_case.__doc__,
+    )
+    shelf.register(handlers, models=MODELS, resume=hearing.resumed(shelf, partial(tell, clock=clock), MODELS))
     return handlers

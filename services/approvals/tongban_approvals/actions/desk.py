@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_catalog.item import Item
 from tongban_catalog.parts import Step
 from tongban_runtime import facts, outbox, telemetry
@@ -143,7 +144,7 @@ class Desk(OpenCase):
 
 async def open_case(tx: Tx, casework: Casework, application: UUID) -> OpenCase:
     """The case as it is known. Raises `Problem` 404."""
-    known = (await facts.recall(tx, [application], MODELS)).get(str(application))
+    known = (await hearing.recall(tx, casework.shelf, [application], MODELS)).get(str(application))
     if not known:
         raise not_found()
     case = _case(known)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from tongban_catalog.proofs import Proof
+from tongban_catalog.speakers import seen_materials
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
 from tongban_runtime.keys import Attempt
@@ -13,7 +14,6 @@ from tongban_approvals.actions.desk import Desk, enter
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain.evidence import objection_stage
-from tongban_approvals.domain.scope import seen_materials
 from tongban_approvals.store import DeskTask
 
 

@@ -4,69 +4,22 @@ Grades: 国办函〔2016〕108号. A proof that the applicant uploaded supports 
 original.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Literal
 from uuid import UUID
 
 from tongban_catalog.item import Item, asked_materials
 from tongban_catalog.parts import Step
-from tongban_catalog.proofs import Proof, proofs, undecided
-from tongban_catalog.standing import speaks_by_right
-from tongban_schemas.envelope import Event
-from tongban_schemas.events.evidence import (
-    EvidenceChecked,
-    EvidenceDisputed,
-    EvidenceObjected,
-    EvidenceRequested,
-    EvidenceSubstituted,
-    EvidenceUploaded,
-)
+from tongban_catalog.proofs import Proof, undecided
+from tongban_catalog.speakers import seen_materials
 from tongban_schemas.types import JsonObject
-
-from tongban_approvals.domain.scope import seen_materials
 
 EvidenceGap = Literal["evidence-outstanding", "evidence-unchecked", "evidence-withdrawn", "evidence-missing"]
 ObjectionStage = Literal["negotiation", "mediation"]
 
-_INTAKE = "/intake"
 _NEXT_STAGE: Mapping[str | None, ObjectionStage] = {"answer": "negotiation", "negotiation": "mediation"}
 _NOT_FETCHED = frozenset({"not-recorded", "refused", "failed"})
-
-
-def proofs_of(facts: Iterable[Event], item: Item, answers: JsonObject | None) -> dict[str, Proof]:
-    """Where every proof stands, by material. What somebody says who has no right to say it does not count.
-
-    ``answers``: as submitted, if known.
-    """
-    return proofs(fact for fact in facts if _by_right(fact, item, answers))
-
-
-def _by_right(fact: Event, item: Item, answers: JsonObject | None) -> bool:
-    """Sources answer for themselves, which `proofs` looks at; the others speak through intake or for their steps."""
-    match fact.data:
-        case EvidenceRequested() | EvidenceDisputed() | EvidenceSubstituted() | EvidenceUploaded():
-            return fact.source == _INTAKE
-        case EvidenceChecked(step=None):
-            return fact.source == _INTAKE
-        case EvidenceChecked() as data:
-            return _uses(fact, data.department, data.material, item, answers, data.step)
-        case EvidenceObjected() as data:
-            return _uses(fact, data.department, data.material, item, answers)
-        case _:
-            return True
-
-
-def _uses(
-    fact: Event, department: str, material: str, item: Item, answers: JsonObject | None, name: str | None = None
-) -> bool:
-    """Whether the department decides a step (``name``: that one) that looks at the material."""
-    return any(
-        name in (None, step.id)
-        and material in seen_materials(item, step)
-        and speaks_by_right(fact, step, department, answers)
-        for step in item.steps
-    )
 
 
 def seen_proofs(known: Mapping[str, Proof], item: Item, step: Step) -> list[Proof]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tongban_catalog.item import Item, applicable_steps
 from tongban_catalog.parts import NoDepartmentError, Step
-from tongban_catalog.proofs import EVIDENCE_TYPES, Proof
+from tongban_catalog.proofs import EVIDENCE_TYPES, Proof, proofs
 from tongban_catalog.standing import Standing, corrected_parts, in_order, standing
 from tongban_schemas.envelope import Event, EventData
 from tongban_schemas.events import applications, approvals, evidence
@@ -24,7 +24,7 @@ from tongban_schemas.events.applications import (
 )
 from tongban_schemas.types import ItemRef, JsonObject
 
-from tongban_approvals.domain.evidence import EvidenceGap, gap, outstanding, proofs_of
+from tongban_approvals.domain.evidence import EvidenceGap, gap, outstanding
 from tongban_approvals.domain.steps import Appeal, CorrectionRound, Extension, OpinionRequest, SpecialProcedure, Steps
 
 MODELS: dict[str, type[EventData]] = {
@@ -74,7 +74,7 @@ class History:
 
     @classmethod
     def of(cls, facts: Iterable[Event], item: Item) -> "History":
-        """Folds the facts. What somebody says about a step that the item gives to another department does not count."""
+        """Folds the facts that count (`tongban_catalog.speakers`)."""
         ordered = in_order(facts)
         return _fold(ordered, item)
 
@@ -173,7 +173,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
                 not_accepted = True
             case _:
                 (told if fact.data.TYPE in EVIDENCE_TYPES else own).append(fact)
-    steps = Steps(item, None if submitted is None else answers, decided.rounds, answered)
+    steps = Steps(decided.rounds, answered)
     for fact in own:
         steps.add(fact)
     return History(
@@ -187,7 +187,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
         outstanding=promised - brought,
         brought=brought,
         announced=_announced(submitted),
-        proofs=proofs_of(told, item, None if submitted is None else answers) if told else {},
+        proofs=proofs(told) if told else {},
         corrected=corrected,
         standing=decided,
         opened=steps.opened,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from tongban_catalog.item import Item
 from tongban_catalog.parts import Step
 
 _CONTACT = "contact_"
@@ -14,8 +13,3 @@ def seen_answers(step: Step, names: Iterable[str]) -> frozenset[str]:
     if not step.inputs:
         return frozenset(names)
     return frozenset(name for name in names if name in step.inputs or name.startswith(_CONTACT))
-
-
-def seen_materials(item: Item, step: Step) -> tuple[str, ...]:
-    """The materials that the step looks at, in the item's order; one without declared inputs looks at all of them."""
-    return tuple(one.id for one in item.materials if not step.inputs or one.id in step.inputs)

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tongban_catalog.item import Item
-from tongban_catalog.parts import NoDepartmentError
-from tongban_catalog.standing import speaks_by_right
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationAppealed
 from tongban_schemas.events.approvals import (
@@ -23,7 +20,7 @@ from tongban_schemas.events.approvals import (
     ApprovalOpinionLapsed,
     ApprovalOpinionRequested,
 )
-from tongban_schemas.types import JsonObject, Limit
+from tongban_schemas.types import Limit
 
 
 def source_of(department: str) -> str:
@@ -105,11 +102,7 @@ class Appeal:
 class Steps:
     """Gathers what was said about steps in their current rounds."""
 
-    def __init__(
-        self, item: Item, answers: JsonObject | None, rounds: Mapping[str, int], answered: Mapping[UUID, datetime]
-    ) -> None:
-        self._item = item
-        self._known = answers
+    def __init__(self, rounds: Mapping[str, int], answered: Mapping[UUID, datetime]) -> None:
         self._rounds = rounds
         self._answered = answered
         self._stops: dict[str, list[Event]] = {}
@@ -130,14 +123,12 @@ class Steps:
             case ApplicationAppealed():
                 self._appealed.append(fact)
             case ApprovalOpinionGiven() as data:
-                if fact.source == source_of(data.department):
-                    self._given.setdefault(data.request, fact)
+                self._given.setdefault(data.request, fact)
             case ApprovalExtended(step=None) as data:
-                if self._item.joint is not None and self._is_lead(fact, data.department):
-                    self.extensions.setdefault(None, Extension(data.by, fact.time))
+                self.extensions.setdefault(None, Extension(data.by, fact.time))
             case ApprovalOpened() | ApprovalConcurred() | ApprovalExtended() as data:
                 step = data.step or ""
-                if self._by_right(fact, step, data.department) and data.round == self._rounds.get(step):
+                if data.round == self._rounds.get(step):
                     self._add_of_round(fact)
             case (
                 ApprovalCorrectionRequested()
@@ -148,8 +139,7 @@ class Steps:
                 | ApprovalOpinionLapsed()
                 | ApprovalAppealDecided()
             ) as data:
-                if self._by_right(fact, data.step, data.department):
-                    self._add_of_step(fact)
+                self._add_of_step(fact)
             case _:
                 pass
 
@@ -248,15 +238,3 @@ class Steps:
             for fact in self._appealed
             if isinstance(data := fact.data, ApplicationAppealed)
         ]
-
-    def _by_right(self, fact: Event, step: str, department: str) -> bool:
-        return self._item.has_step(step) and speaks_by_right(fact, self._item.step(step), department, self._known)
-
-    def _is_lead(self, fact: Event, department: str) -> bool:
-        joint = self._item.joint
-        try:
-            return joint is not None and fact.source == source_of(department) == source_of(
-                joint.lead_of(self._known or {})
-            )
-        except NoDepartmentError:
-            return False

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_catalog.item import Item
 from tongban_catalog.resource import Resource
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import KeyRequest, Keyring
@@ -49,7 +49,7 @@ async def around(sharing: Sharing, tx: Tx | Pool, requests: Collection[ShareRequ
     return Around(
         resources=await sharing.shelf.resources(tx),
         items=await sharing.shelf.items(tx, {one.item for one in requests}),
-        facts=await facts.recall(tx, {one.application for one in requests}, CASE_FACTS),
+        facts=await hearing.recall(tx, sharing.shelf, {one.application for one in requests}, CASE_FACTS),
     )
 
 

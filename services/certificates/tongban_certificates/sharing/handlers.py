@@ -3,7 +3,9 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_catalog.proofs import DISPUTE_LIMIT
+from tongban_catalog.speakers import speaks
 from tongban_runtime import facts
 from tongban_runtime.clock import Clock
 from tongban_runtime.database import Tx
@@ -16,8 +18,6 @@ from tongban_schemas.events.evidence import EvidenceDisputed, EvidenceObjected, 
 from tongban_certificates.sharing import receivers, store
 from tongban_certificates.sharing.domain import MEDIATION, NEGOTIATION, NEXT_STAGE
 from tongban_certificates.sharing.store import Timer, TurnedAway
-
-_INTAKE = "/intake"
 
 
 class SharingHandlers:
@@ -58,14 +58,14 @@ class SharingHandlers:
         objections: list[Event] = []
         disputes: list[Event] = []
         forged: list[TurnedAway] = []
+        await hearing.believed(tx, events)
         for event in events:
+            known = speaks(event)
             match event.data:
                 case EvidenceRequested(provider=provider) if self._serves(provider):
-                    known = event.source == _INTAKE
                     asked += [event] if known else []
                     forged += [] if known else [_forged(event, provider, event.id)]
                 case EvidenceDisputed(provider=provider) if self._serves(provider):
-                    known = event.source == _INTAKE
                     disputes += [event] if known else []
                     forged += [] if known else [_forged(event, provider, None)]
                 case EvidenceObjected():
@@ -99,7 +99,7 @@ class SharingHandlers:
             request = (await store.requests(tx, [data.request])).get(data.request)
             if request is None or str(request.application) != event.subject:
                 continue
-            if event.source != f"/approvals/{data.department}":
+            if not speaks(event):
                 forged.append(_forged(event, request.provider, request.request))
                 continue
             refused_at = request.refused_at_stage

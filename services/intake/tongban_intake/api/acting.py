@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel, Field
+from tongban_catalog import hearing
 from tongban_runtime import facts, outbox
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
@@ -107,7 +108,7 @@ async def enter(intake: Intake, tx: Tx, application: UUID) -> Entered:
     """Locks a case and says what time has made true of it up to now."""
     now = intake.clock.now()
     await facts.lock(tx, [application])
-    heard = (await facts.recall(tx, [application], domain.MODELS)).get(str(application), ())
+    heard = (await hearing.recall(tx, intake.shelf, [application], domain.MODELS)).get(str(application), ())
     known = None
     if heard:
         newest = max(heard, key=lambda fact: (fact.time, fact.sequence))

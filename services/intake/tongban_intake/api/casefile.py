@@ -6,8 +6,8 @@ from uuid import UUID
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
+from tongban_catalog import hearing
 from tongban_catalog.item import Item
-from tongban_runtime import facts
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import KeysRefusedError
@@ -20,8 +20,9 @@ from tongban_intake import act_reading, domain
 from tongban_intake.act_reading import ActRead
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.turned_away import not_own
-from tongban_intake.facts import unpack
+from tongban_intake.facts import merge_all, unpack
 from tongban_intake.following import Follower
+from tongban_intake.hearing import judged
 from tongban_intake.presentation import STATE_NAMES, Clocks, ItemShown, Presenter, Shown, Words
 from tongban_intake.presentation.presenter import Unseal
 from tongban_intake.status import FINAL_STATES, State, Status, decode, status
@@ -116,7 +117,7 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
             item = await intake.shelf.item(
                 connection, ItemRef(code=told_status.item.code, version=told_status.item.version)
             )
-        known = (await facts.recall(connection, [seen.application], domain.MODELS)).get(subject, ())
+        known = (await hearing.recall(connection, intake.shelf, [seen.application], domain.MODELS)).get(subject, ())
         departments = await intake.shelf.departments(connection)
         calendars = await intake.shelf.calendars(connection)
         unseal = await unsealing(intake, connection, seen.application) if owned else None
@@ -131,7 +132,9 @@ async def open_case(intake: Intake, seen: Seen, owned: bool) -> Opened:
 async def open_act(intake: Intake, application: UUID, number: str, owned: bool) -> ActRead | None:
     """A formal act of a case as its applicant (``owned``) or an officer is shown it; None when there is no such act."""
     packed = await view.packed_facts(intake.pool, application)
-    known = {} if packed is None else unpack(packed)
+    kept = {} if packed is None else unpack(packed)
+    heard = await judged(intake.pool, intake.shelf, {str(application): kept})
+    known = merge_all(heard[str(application)].counted)
     fact = act_reading.find(known, number)
     if fact is None:
         return None

@@ -250,7 +250,7 @@ async def raise_doubt(intake: Intake, case: UUID, event: UUID, caller: Caller, t
 
     async def act(tx: Tx) -> StoredDoubt:
         departments = await intake.shelf.departments(tx)
-        department = answering(line, own.item, await plain_answers(tx, case), departments)
+        department = answering(line, own.item, await plain_answers(tx, intake.shelf, case), departments)
         if department is None:
             raise Problem(409, "not-received-yet", "请稍后再试。", "Try again shortly.")
         return await doubt(tx, intake.vault, case, line, department, text)

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from tongban_catalog import hearing
 from tongban_catalog.clock import china_day
 from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item
 from tongban_catalog.proofs import Proof
+from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts, outbox, telemetry
 from tongban_runtime.auth import SESSION_COOKIE, Caller, citizen
 from tongban_runtime.database import Pool, Tx
@@ -94,7 +96,7 @@ async def start_fetching(intake: Intake, case: UUID, caller: Caller, token: str)
 
         async def act(tx: Tx) -> int:
             await _lock_own(tx, case, caller)
-            known = await _facts(tx, case)
+            known = await _facts(tx, intake.shelf, case)
             item = await _item_of(intake, tx, case, known)
             _refuse_ended(known, case, await intake.shelf.item(tx, item))
             await _keep(intake, tx, case, item, who)
@@ -105,14 +107,14 @@ async def start_fetching(intake: Intake, case: UUID, caller: Caller, token: str)
 
 async def advance(intake: Intake, tx: Tx, case: UUID, traceparent: str | None) -> int:
     """Asks for what a locked case needs now; intake's position afterwards, 0 before its first event."""
-    known = await _facts(tx, case)
+    known = await _facts(tx, intake.shelf, case)
     now = intake.clock.now()
     if known:
         newest = max(known, key=lambda fact: (fact.time, fact.sequence, fact.id.int))
         await intake.casework.advance(tx, [Case(str(case), known, newest)], now)
     else:
         await intake.casework.begin(tx, Touched(case, (), traceparent), now)
-    return _position(await _facts(tx, case))
+    return _position(await _facts(tx, intake.shelf, case))
 
 
 async def own_proofs(intake: Intake, case: UUID, caller: Caller) -> CaseProofs:
@@ -127,7 +129,7 @@ async def own_proofs(intake: Intake, case: UUID, caller: Caller) -> CaseProofs:
 
 async def picture_of(intake: Intake, tx: Tx | Pool, case: UUID) -> Picture:
     """A case with its proofs, whether or not the person agreed to have them fetched. Raises `Problem` 404."""
-    known = await _facts(tx, case)
+    known = await _facts(tx, intake.shelf, case)
     consents = await evidence.consents(tx, [case])
     now = intake.clock.now()
     found = await pictures(tx, intake.shelf, intake.vault, [Touched(case, known)], consents, now)
@@ -240,8 +242,8 @@ async def _lock_own(tx: Tx, case: UUID, caller: Caller) -> None:
     await _require_own(tx, case, caller)
 
 
-async def _facts(tx: Tx | Pool, case: UUID) -> tuple[Event, ...]:
-    return (await facts.recall(tx, [case], domain.MODELS)).get(str(case), ())
+async def _facts(tx: Tx | Pool, shelf: Shelf, case: UUID) -> tuple[Event, ...]:
+    return (await hearing.recall(tx, shelf, [case], domain.MODELS)).get(str(case), ())
 
 
 async def _item_of(intake: Intake, tx: Tx | Pool, case: UUID, known: tuple[Event, ...]) -> ItemRef:

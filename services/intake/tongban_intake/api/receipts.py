@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
+from tongban_catalog import hearing
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item, asked_materials
 from tongban_catalog.proofs import Proof
-from tongban_runtime import facts, telemetry
+from tongban_runtime import telemetry
 from tongban_runtime.auth import Caller, officer
 from tongban_runtime.database import Tx
 from tongban_runtime.keys import KeyRequest, KeysRefusedError
@@ -249,7 +250,7 @@ async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str
     item = None if row is None else await intake.shelf.item(tx, row.item)
     if row is None or item is None:
         raise TurnedAway(_not_found(), application, caller, "receive", "not-your-case")
-    heard = (await facts.recall(tx, [application], domain.MODELS)).get(str(application), ())
+    heard = (await hearing.recall(tx, intake.shelf, [application], domain.MODELS)).get(str(application), ())
     history = History.of(str(application), heard, item)
     bodies = await intake.shelf.departments(tx)
     keys = await _keys(intake, tx, history, row.receipt.department, caller.id)

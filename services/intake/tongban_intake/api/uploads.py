@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from tongban_catalog import hearing
 from tongban_catalog.item import Item, applicable_steps
-from tongban_runtime import facts, telemetry
+from tongban_runtime import telemetry
 from tongban_runtime.auth import Caller, citizen, signed_in
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.keys import KeyRequest
@@ -211,7 +212,7 @@ async def _request_of(
 
     Why there is nothing to ask for, when neither is so.
     """
-    heard = (await facts.recall(tx, [case], domain.MODELS)).get(str(case), ())
+    heard = (await hearing.recall(tx, intake.shelf, [case], domain.MODELS)).get(str(case), ())
     data = submission(heard)
     item = None if data is None else await intake.shelf.item(tx, data.item)
     if caller.role != "officer" or item is None:

@@ -19,6 +19,7 @@ from tongban_intake.api.bodies import refuse_large
 from tongban_intake.api.context import intake_of
 from tongban_intake.vault import Asker
 from tongban_intake.vault.rules import PURPOSES
+from tongban_intake.vault.store import destroyed
 
 LONGEST_BYTES: Final = 4 * 1024 * 1024
 """The longest request, in bytes."""
@@ -97,6 +98,18 @@ class Releases(BaseModel):
     releases: list[Released]
 
 
+class ErasureQuestion(BaseModel):
+    """Up to 500 cases."""
+
+    applications: list[UUID] = Field(max_length=BATCH)
+
+
+class Erasures(BaseModel):
+    """Those of the cases whose keys are destroyed."""
+
+    erased: list[UUID]
+
+
 class Recorded(BaseModel):
     """How many of the attempts were not on record yet."""
 
@@ -139,6 +152,14 @@ async def refusals(request: Request, body: RefusalReport, caller: Service) -> Re
     attempts = [Attempt(**cast(dict[str, Any], dict(one))) for one in body.attempts]
     async with intake.pool.acquire() as tx, tx.transaction():
         return Recorded(recorded=await intake.vault.turned_away(tx, asker, attempts))
+
+
+@router.post("/erasures", responses=described(401, 403, 413, 422, success=200))
+async def erasures(request: Request, body: ErasureQuestion, caller: Service) -> Erasures:
+    """Whose keys are destroyed: what a service asks before it deletes what an event says is erased."""
+    intake = intake_of(request)
+    _asker(request, caller)
+    return Erasures(erased=sorted(await destroyed(intake.pool, body.applications)))
 
 
 def _asker(request: Request, caller: Caller) -> Asker:

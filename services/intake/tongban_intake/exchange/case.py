@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from tongban_catalog.acting import Signatures
+from tongban_catalog.department import Department
 from tongban_catalog.item import Basis, Item, NoDepartmentError
-from tongban_catalog.standing import in_order, speaks_by_right
+from tongban_catalog.speakers import judge, submission_of
+from tongban_catalog.standing import in_order
 from tongban_runtime.sealing import SealBrokenError
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationReceived
@@ -24,6 +28,13 @@ class Catalogue:
     items: Mapping[ItemRef, Item]
     departments: Mapping[str, DepartmentRegistered]
 
+    @property
+    def bodies(self) -> dict[str, Department]:
+        return {
+            name: Department(name, one.uscc, one.name_zh, one.name_en, keys=tuple(one.keys))
+            for name, one in self.departments.items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
@@ -33,14 +44,20 @@ class CaseFacts:
     item: Item
     departments: Mapping[str, DepartmentRegistered]
     unseal: Unseal
+    disbelieved: tuple[Event, ...] = ()
+    """What somebody said who may not say it."""
 
     @classmethod
     def of(cls, subject: str, events: Iterable[Event], known: Catalogue, unseal: Unseal) -> "CaseFacts | None":
         """None when nobody submitted the case or its item is not published."""
         facts = in_order(events)
-        sent = History.of(subject, facts, None).submission
-        item = None if sent is None else known.items.get(sent.item)
-        return None if item is None else cls(History.of(subject, facts, item), item, known.departments, unseal)
+        sent: Any = submission_of(facts)
+        item = None if sent is None else known.items.get(sent.data.item)
+        if item is None:
+            return None
+        heard = judge(subject, facts, item, Signatures(known.bodies))
+        strange = tuple(fact for fact, _ in heard.denied)
+        return cls(History.of(subject, heard.counted, item), item, known.departments, unseal, strange)
 
     @property
     def subject(self) -> str:
@@ -80,16 +97,6 @@ class CaseFacts:
 
     def step_name(self, step: str) -> str:
         return self.item.step(step).name.zh if self.item.has_step(step) else ""
-
-    def by_right(self, event: Event) -> bool:
-        """Whether a department's fact about a step, or about the joint limit, comes from the department that it belongs to."""
-        step = getattr(event.data, "step", None)
-        department = getattr(event.data, "department", "")
-        sent = self.history.submission
-        if step is None:
-            return event.source == f"/approvals/{department}"
-        answers = sent.answers if sent is not None else None
-        return self.item.has_step(step) and speaks_by_right(event, self.item.step(step), department, answers)
 
 
 def basis_text(bases: Iterable[Basis]) -> str:

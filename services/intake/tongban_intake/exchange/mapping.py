@@ -34,28 +34,9 @@ def rows_of(subject: str, events: Iterable[Event], known: Catalogue, unseal: Uns
     made = sorted((row for make in MAKERS for row in make(case)), key=lambda row: (row.table, row.order))
     judged = [(row, problem_of(row)) for row in made]
     wrong = [problem for _, problem in judged if problem is not None]
-    strange = [
-        Problem("", "", subject, str(fact.id), (), "not-by-right")
-        for fact in case.facts
-        if fact.source.startswith("/approvals/") and _is_of_a_step(fact) and not case.by_right(fact)
-    ]
+    strange = [Problem("", "", subject, str(fact.id), (), "not-by-right") for fact in case.disbelieved]
     return Mapped(tuple(row for row, problem in judged if problem is None), (*wrong, *strange))
 
 
 def _id(event: Event) -> int:
     return event.id.int
-
-
-def _is_of_a_step(event: Event) -> bool:
-    """Opinions and appeals are said by others than the deciding department, by right."""
-    kind = event.type.split(".")[3]
-    return kind in {
-        "opened",
-        "correction-requested",
-        "granted",
-        "refused",
-        "clock-stopped",
-        "clock-resumed",
-        "extended",
-        "annulled",
-    }

@@ -23,15 +23,11 @@ _EXTENSION_NAME = "延长审批"
 
 def special_rows(case: CaseFacts) -> Iterator[Row]:
     """One row for each stop, which its end completes, and one for each extension, which takes effect at once."""
-    ends = {
-        fact.data.stop: fact
-        for fact in reversed(case.facts)
-        if isinstance(fact.data, ApprovalClockResumed) and case.by_right(fact)
-    }
+    ends = {fact.data.stop: fact for fact in reversed(case.facts) if isinstance(fact.data, ApprovalClockResumed)}
     for fact in case.facts:
-        if isinstance(fact.data, ApprovalClockStopped) and case.by_right(fact):
+        if isinstance(fact.data, ApprovalClockStopped):
             yield _stop(case, fact, fact.data, ends.get(fact.id))
-        elif isinstance(fact.data, ApprovalExtended) and case.by_right(fact):
+        elif isinstance(fact.data, ApprovalExtended):
             yield _extension(case, fact, fact.data)
 
 
@@ -82,7 +78,7 @@ def result_rows(case: CaseFacts) -> Iterator[Row]:
     }
     known = case.history.standing()
     certificates = [fact for fact in case.facts if isinstance(fact.data, CertificateIssued)]
-    refusals = [fact for fact in case.facts if isinstance(fact.data, ApprovalRefused) and case.by_right(fact)]
+    refusals = [fact for fact in case.facts if isinstance(fact.data, ApprovalRefused)]
     standing = [fact for fact in certificates if getattr(fact.data, "number", "") not in revoked]
     counting = {one.id for one in known.counting.values()} if known else set()
     result = next(iter([*standing, *(fact for fact in refusals if fact.id in counting)]), None)
@@ -107,10 +103,7 @@ def _result(case: CaseFacts, fact: Event) -> dict[str, str]:
     }
     if isinstance(fact.data, CertificateIssued):
         conditional = any(
-            isinstance(one.data, ApprovalGranted)
-            and one.data.conditional
-            and one.time <= fact.time
-            and case.by_right(one)
+            isinstance(one.data, ApprovalGranted) and one.data.conditional and one.time <= fact.time
             for one in case.facts
         )
         return values | {

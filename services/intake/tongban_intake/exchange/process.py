@@ -41,7 +41,7 @@ def process_rows(case: CaseFacts) -> Iterator[Row]:
     """One row for each fact that moves the case. A decision began when its round was opened."""
     for fact in case.facts:
         tell = _TELLERS.get(type(fact.data))
-        if tell is None or (hasattr(fact.data, "step") and not case.by_right(fact)):
+        if tell is None:
             continue
         name, state, began, opinion = tell(case, fact)
         values = {

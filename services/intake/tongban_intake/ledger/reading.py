@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_catalog.item import Item
 from tongban_catalog.shelf import Shelf
-from tongban_runtime import facts
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.sealing import SealBrokenError
 from tongban_schemas.types import ItemRef
 
 from tongban_intake import domain
 from tongban_intake.facts import Fact, unpack
+from tongban_intake.hearing import judged
 from tongban_intake.ledger.lines import Line, ledger
 from tongban_intake.ledger.showing import LineShown, Teller
 from tongban_intake.ledger.wording import Wording
@@ -52,7 +53,9 @@ async def is_own(connection: Tx | Pool, case: UUID, person: UUID) -> bool:
 async def read(pool: Pool, shelf: Shelf, vault: Vault, cases: Collection[UUID]) -> list[CaseLedger]:
     """The ledgers of cases; one of which the view has heard nothing has no lines."""
     packed = await view.packed_facts_of(pool, cases)
-    known = {case: tuple(unpack(body).values()) for case, body in packed.items()}
+    kept = {case: unpack(body) for case, body in packed.items()}
+    heard = await judged(pool, shelf, {str(case): one for case, one in kept.items()})
+    known = {case: heard[str(case)].counted for case in kept}
     refs = {case: ref for case, found in known.items() if (ref := _item_of(found)) is not None}
     async with pool.acquire() as connection:
         items = await shelf.items(connection, refs.values())
@@ -70,9 +73,9 @@ async def read(pool: Pool, shelf: Shelf, vault: Vault, cases: Collection[UUID]) 
     return found
 
 
-async def plain_answers(tx: Tx, case: UUID) -> dict[str, Any]:
+async def plain_answers(tx: Tx, shelf: Shelf, case: UUID) -> dict[str, Any]:
     """The answers of an application in the clear; none of a draft."""
-    heard = (await facts.recall(tx, [case], domain.MODELS)).get(str(case), ())
+    heard = (await hearing.recall(tx, shelf, [case], domain.MODELS)).get(str(case), ())
     return dict(domain.current_answers(heard).plain)
 
 

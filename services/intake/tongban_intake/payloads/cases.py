@@ -1,7 +1,7 @@
 """What intake, approvals, certificates and notify say of a case."""
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from tongban_intake.payloads.base import Act, Body, Item, Limit
@@ -11,6 +11,7 @@ class Submitted(Body, frozen=True, gc=False, tag="submitted"):
     TYPE: ClassVar[str] = "cn.tongban.application.submitted.v1"
 
     item: Item
+    answers: dict[str, Any] = {}  # noqa: RUF012 - a struct copies it
 
 
 class Received(Body, frozen=True, gc=False, tag="received"):

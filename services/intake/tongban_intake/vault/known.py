@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+from tongban_catalog import hearing
 from tongban_catalog.shelf import Shelf
 from tongban_runtime import facts
 from tongban_runtime.database import Tx
@@ -20,7 +21,7 @@ async def cases_known(
     tx: Tx, shelf: Shelf, cases: Collection[UUID], erased: Collection[UUID]
 ) -> Mapping[UUID, CaseKnown]:
     """Every one of the cases, with whatever is known of it; ``erased`` are those whose key is destroyed."""
-    heard = await facts.recall(tx, cases, domain.MODELS)
+    heard = await hearing.recall(tx, shelf, cases, domain.MODELS)
     said = await _said(tx, cases)
     found = {
         case: {event.id: event for event in (*said.get(case, ()), *heard.get(str(case), ()))}.values() for case in cases

@@ -13,7 +13,7 @@ from uuid import UUID
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item, applicable_steps
 from tongban_catalog.parts import DeptChoice, NoDepartmentError, Step
-from tongban_catalog.proofs import by_right, is_answer_to
+from tongban_catalog.speakers import answers, speaks
 from tongban_runtime.keys import KeyRequest
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.access import DOUBT_FIELD, EXPLANATION_FIELD, AccessRule, Caller, Purpose
@@ -355,8 +355,8 @@ def _answers_to(asked: Event, case: CaseKnown) -> list[Event]:
         for fact in case.history.facts
         if isinstance(fact.data, _ANSWERS)
         and fact.data.request == asked.id
-        and by_right(fact)
-        and is_answer_to(fact, asked)
+        and speaks(fact)
+        and answers(fact, asked)
         and not (isinstance(fact.data, EvidenceFailed) and not fact.data.final)
     ]
 
@@ -377,7 +377,7 @@ def _is_objected(asked: Event, case: CaseKnown) -> bool:
     objected = [
         stages.index(fact.data.stage)
         for fact in case.history.facts
-        if isinstance(fact.data, EvidenceObjected) and fact.data.request == asked.id and by_right(fact)
+        if isinstance(fact.data, EvidenceObjected) and fact.data.request == asked.id
     ]
     return max(objected, default=-1) > said
 

@@ -1,6 +1,6 @@
 """SQL of the vault: the wrapped root keys of cases, the head of each case's chain, the epoch that wraps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -119,6 +119,14 @@ async def perhaps_due(pool: Pool, before: Before, after: UUID, limit: int) -> li
         before.draft,
     )
     return [row["application"] for row in found]
+
+
+async def destroyed(connection: Tx | Pool, applications: Collection[UUID]) -> set[UUID]:
+    """Those of the cases whose key is destroyed."""
+    rows = await connection.fetch(
+        "SELECT application FROM vault_key WHERE application = ANY($1) AND erased_at IS NOT NULL", list(applications)
+    )
+    return {row["application"] for row in rows}
 
 
 async def has_erased(tx: Tx, epoch: int) -> bool:
