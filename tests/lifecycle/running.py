@@ -54,6 +54,7 @@ class Running:
                 processor=runtime.processor,
                 heartbeat=Heartbeat("consumer"),
                 stall_limit=60,
+                standing=runtime.standing,
             ),
             *(make(Heartbeat(worker)) for worker, make in service.parts.workers.items() if worker != "sender"),
         ]

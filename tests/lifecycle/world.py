@@ -264,7 +264,7 @@ class World:
         place = TopicPartition(row["topic"], 0)
         offset = self._ends.get((name, place), 0)
         self._ends[name, place] = offset + 1
-        return Record(place, offset, str(row["subject"]), tuple(headers_of(row)), row["body"])
+        return Record(place, offset, str(row["subject"]).encode(), tuple(headers_of(row)), row["body"])
 
     async def _claimed(self, name: str, service: Wired) -> Any:
         if name not in self._claims:
