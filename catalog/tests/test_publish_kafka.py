@@ -13,7 +13,6 @@ from tongban_catalog.load import PACKAGED, load_catalog
 from tongban_catalog.publish import PublishError, publish, standing_events
 from tongban_catalog.reading import TopicError
 from tongban_local.provider import Engines
-from tongban_schemas.envelope import MalformedRecordError
 from tongban_schemas.events.catalog import TOPIC
 
 CATALOG = load_catalog()
@@ -73,11 +72,12 @@ async def test_a_missing_topic_is_named(engines: Engines) -> None:
         await publish(CATALOG, engines.kafka, "never-made.")
 
 
-async def test_a_topic_with_a_foreign_record_is_not_written_to(engines: Engines, topics: str) -> None:
+async def test_a_foreign_record_stops_no_publisher(engines: Engines, topics: str) -> None:
     async with AIOKafkaProducer(bootstrap_servers=engines.kafka, acks="all") as producer:
-        await producer.send_and_wait(topics + TOPIC, key=b"item:x", value=b"{}")
-    with pytest.raises(MalformedRecordError):
-        await publish(CATALOG, engines.kafka, topics)
+        for key in (b"item:x", b"\xff\x00", b"department:ecology"):
+            await producer.send_and_wait(topics + TOPIC, key=key, value=b"{}")
+    assert {entry.change for entry in await publish(CATALOG, engines.kafka, topics)} == {"new"}
+    assert {entry.change for entry in await publish(CATALOG, engines.kafka, topics)} == {"same"}
 
 
 async def test_the_command_publishes(engines: Engines, topics: str) -> None:

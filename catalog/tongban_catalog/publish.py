@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
-from tongban_schemas.envelope import Event, EventData, decode, encode_body, encode_headers, event_id
+from tongban_runtime.records import Record, read
+from tongban_schemas.envelope import Event, EventData, encode_body, encode_headers, event_id
 from tongban_schemas.events.catalog import EVENTS, TOPIC, DepartmentRegistered, ItemPublished, ResourcePublished
 
 from tongban_catalog.load import Catalog
@@ -147,8 +148,8 @@ async def publish(catalog: Catalog, kafka: str, topic_prefix: str = "") -> list[
 async def standing_events(kafka: str, topic: str) -> dict[str, Event]:
     """The newest catalogue event of every key, read from the topic's beginning to its present end.
 
-    Raises `tongban_catalog.reading.TopicError` when the topic does not exist or does not answer in a minute, and
-    `tongban_schemas.envelope.MalformedRecordError` when it holds a record that is no event.
+    A record that is no event is passed over, as services do. Raises `tongban_catalog.reading.TopicError` when the topic does
+    not exist or does not answer in a minute.
     """
     found: dict[str, Event] = {}
 
@@ -157,8 +158,8 @@ async def standing_events(kafka: str, topic: str) -> dict[str, Event]:
         if record.value is None:
             found.pop(key, None)
             return
-        event = decode(record.headers, record.value, _MODELS)
-        if event is not None:
+        event = read(Record.of(record), TOPIC, _MODELS)
+        if isinstance(event, Event):
             found[key] = event
 
     await read_topic(kafka, topic, keep)
