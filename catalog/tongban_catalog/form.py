@@ -1,13 +1,16 @@
 """The form of an item: which answers it takes, what is wrong with them, which of them are personal. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, TypedDict
 
 import jsonschema_rs
 from tongban_schemas.types import JsonObject
 
+from tongban_catalog import fields as typed
+from tongban_catalog.fields import answer
 from tongban_catalog.words import Text as Text
 from tongban_catalog.words import text as text
 
@@ -88,8 +91,8 @@ def explain(error: jsonschema_rs.ValidationError, label: Text, schema: Mapping[s
 
 def _explain_bound(kind: str, limit: Any, label: Text, error: jsonschema_rs.ValidationError) -> Text:
     bounds = {
-        "minLength": (f"至少 {limit} 个字", f"needs at least {limit} characters"),
-        "maxLength": (f"最多 {limit} 个字", f"takes at most {limit} characters"),
+        "minLength": (f"至少写 {limit} 个字", f"is too short: write at least {limit} characters"),
+        "maxLength": (f"最多 {limit} 个字，请缩短", f"takes at most {limit} characters: shorten it"),
         "minimum": (f"不能小于 {limit}", f"cannot be less than {limit}"),
         "maximum": (f"不能大于 {limit}", f"cannot be more than {limit}"),
         "exclusiveMinimum": (f"应大于 {limit}", f"has to be more than {limit}"),
@@ -98,6 +101,8 @@ def _explain_bound(kind: str, limit: Any, label: Text, error: jsonschema_rs.Vali
         "maxItems": (f"最多 {limit} 项", f"takes at most {limit} entries"),
         "minProperties": (f"至少 {limit} 项", f"needs at least {limit} entries"),
     }
+    if kind == "minLength" and limit == 1:
+        return Text(f"请填写“{label.zh}”。", f"Fill in “{label.en}”.")
     if kind in bounds:
         zh, en = bounds[kind]
         return Text(f"“{label.zh}”{zh}。", f"“{label.en}” {en}.")
@@ -123,7 +128,7 @@ class Form:
             fields=fields,
             required=frozenset(schema.get("required", ())),
             personal=frozenset(name for name, answer in fields.items() if answer.get("x-personal") is True),
-            _validator=jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True),
+            _validator=jsonschema_rs.Draft202012Validator(_as_kept(schema), validate_formats=True, offline=True),
         )
 
     def takes_any_text(self, name: str) -> bool:
@@ -136,11 +141,20 @@ class Form:
         answer = self.fields.get(name, {})
         return Text(answer.get("title", name), answer.get("x-title-en", name))
 
-    def errors(self, answers: Mapping[str, Any], given: Collection[str] = ()) -> list[FieldError]:
+    def normalised(self, answers: Mapping[str, Any], given: Collection[str] = ()) -> JsonObject:
+        """The answers as they are kept: each in the one form of its kind.
+
+        What cannot be read stays as it is, for `errors` to tell, and so do answers that are ``given``.
+        """
+        return {name: kept for name, kept, _ in self._read(answers, given, None)}
+
+    def errors(
+        self, answers: Mapping[str, Any], given: Collection[str] = (), today: date | None = None
+    ) -> list[FieldError]:
         """What is wrong, one message a field, in the order of the form; empty when the form is complete.
 
         ``given`` are answers that the person does not type: a register gave them, or they stand already. How they are to be typed
-        (length, form, bounds) is not asked of them.
+        (length, form, bounds) is not asked of them. ``today`` is the day in China; without it nothing is too late.
 
         An answer that would travel in the clear may not look like a sealed value: its event would be set aside everywhere.
 
@@ -150,10 +164,16 @@ class Form:
             broken = sorted(name for name, value in answers.items() if not (_encodable(name) and _encodable(value)))
             return [_field_error(_printable(name), _UNREADABLE) for name in broken]
         found = {name: (-1, _LIKE_SEALED) for name, value in answers.items() if self._would_look_sealed(name, value)}
-        wrong = list(self._validator.iter_errors(answers if isinstance(answers, dict) else dict(answers)))
-        if not wrong and not found:
-            return []
-        for error in wrong:
+        kept: JsonObject = {}
+        for name, value, unread in self._read(answers, given, today):
+            kept[name] = value
+            if unread is not None and name not in found:
+                found[name] = (-1, self._said(name, unread))
+        for name in kept.keys() - set(given) - found.keys():
+            if name in self.fields and (late := answer.out_of_range(name, self.fields, kept, today)) is not None:
+                label = self.label(name)
+                found[name] = (len(_ORDER), Text(f"“{label.zh}”{late.zh}。", f"“{label.en}” has to be {late.en}."))
+        for error in self._validator.iter_errors(kept):
             if error.instance_path and error.instance_path[0] in given and error.kind.name not in _BINDING:
                 continue
             for name, message in self._explained(error):
@@ -163,6 +183,27 @@ class Form:
         place = {name: index for index, name in enumerate(self.fields)}
         ordered = sorted(found, key=lambda name: (place.get(name, len(place)), name))
         return [_field_error(name, found[name][1]) for name in ordered]
+
+    def _read(
+        self, answers: Mapping[str, Any], given: Collection[str], today: date | None
+    ) -> Iterator[tuple[str, Any, typed.FieldError | None]]:
+        """Each answer with its value as it is kept, or as it was typed and why it cannot be read."""
+        for name, value in answers.items():
+            schema = self.fields.get(name)
+            read: typed.FieldValue | None = None
+            unread: typed.FieldError | None = None
+            if schema is not None and name not in given:
+                try:
+                    read = answer.read_answer(schema, value, today)
+                except typed.FieldError as error:
+                    unread = error
+            yield name, value if schema is None or read is None else answer.as_kept(schema, read.value), unread
+
+    def _said(self, name: str, error: typed.FieldError) -> Text:
+        label = self.label(name)
+        if error.code == "empty":
+            return Text(f"请填写“{label.zh}”。", f"Fill in “{label.en}”.")
+        return Text(f"“{label.zh}”：{error.zh}", f"“{label.en}”: {error.en}")
 
     def _would_look_sealed(self, name: str, value: object) -> bool:
         return name not in self.personal and (_looks_sealed(value) or _looks_sealed(name))
@@ -196,8 +237,15 @@ class Form:
         return {name: answer["examples"][0] for name, answer in self.fields.items() if answer.get("examples")}
 
 
-NOTHING = Form.compile({"type": "object", "additionalProperties": False, "required": [], "properties": {}})
-"""A form that asks nothing."""
+def _as_kept(schema: JsonObject) -> JsonObject:
+    """The schema of answers as they are kept: an address is judged by its kind, which knows more than JSON Schema's format."""
+    fields: dict[str, JsonObject] = schema.get("properties", {})
+    return schema | {
+        "properties": {
+            name: {key: value for key, value in one.items() if (key, value) != ("format", "email")}
+            for name, one in fields.items()
+        }
+    }
 
 
 def _more_unknown(count: int) -> Text:
@@ -240,3 +288,7 @@ def _printable(name: str) -> str:
 
 def _field_error(name: str, message: Text) -> FieldError:
     return {"field": name, "message_zh": message.zh, "message_en": message.en}
+
+
+NOTHING = Form.compile({"type": "object", "additionalProperties": False, "required": [], "properties": {}})
+"""A form that asks nothing."""

@@ -310,9 +310,11 @@ def _is_for(source: Source, material: str, answers: Mapping[str, Any]) -> bool:
     return source.material == material and (source.when is None or source.when.holds(answers))
 
 
-def form_errors(item: Item, answers: Mapping[str, Any], given: Collection[str] = ()) -> list[FieldError]:
+def form_errors(
+    item: Item, answers: Mapping[str, Any], given: Collection[str] = (), today: date | None = None
+) -> list[FieldError]:
     """What is wrong with the answers; see `Form.errors`."""
-    return item.form.errors(answers, given)
+    return item.form.errors(answers, given, today)
 
 
 def split_personal(item: Item, answers: Mapping[str, Any]) -> tuple[JsonObject, dict[str, str]]:

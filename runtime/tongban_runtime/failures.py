@@ -8,6 +8,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Mount
+from tongban_schemas.text import TEXT_FAULT
 
 from tongban_runtime import logs, problem_pages
 from tongban_runtime.database import ENGINE_ERRORS
@@ -83,6 +84,7 @@ def _invalid_request(error: RequestValidationError) -> Problem:
     found = error.errors()
     errors = [
         {"field": ".".join(str(part) for part in problem["loc"])[:_LONGEST_NAME], "message_en": problem["msg"]}
+        | ({"message_zh": problem["ctx"]["zh"]} if problem["type"] == TEXT_FAULT else {})
         for problem in found[:ERRORS_TOLD]
     ]
     return Problem(

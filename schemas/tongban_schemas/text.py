@@ -17,6 +17,8 @@ from pydantic_core import PydanticCustomError
 
 TextFault = Literal["empty", "character", "too-long"]
 
+TEXT_FAULT: Final = "text"
+"""The type of pydantic's error for a text that is not taken."""
 FREE_TEXT: Final = "free text"
 FreeText = Annotated[str, FREE_TEXT]
 """Text of a person inside an event. Whoever lets it in has read it with `read_text`; readers take it as it is."""
@@ -146,7 +148,7 @@ def text_type(most: int, *, lines: bool = False) -> object:
         try:
             return read_text(typed, lines=lines, most=most)
         except TextError as error:
-            raise PydanticCustomError("text", "{en}", {"zh": error.zh, "en": error.en}) from None
+            raise PydanticCustomError(TEXT_FAULT, "{en}", {"zh": error.zh, "en": error.en}) from None
 
     return AfterValidator(read)
 

@@ -1,11 +1,15 @@
 """The form of an item, and everything that names its answers or materials."""
 
+import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 import jsonschema_rs
 from tongban_schemas.types import JsonObject
 
 from tongban_catalog.department import Department
+from tongban_catalog.fields import FIELD_KINDS, FieldKind
+from tongban_catalog.fields.answer import TODAY, kind_of
 from tongban_catalog.form import Form
 from tongban_catalog.parts import Condition, condition_fields
 from tongban_catalog.problem import Problem, places, problem
@@ -56,11 +60,56 @@ def _form(source: Source, where: Place, schema: JsonObject) -> Iterator[Problem]
                 f"{name}: x-labels needs one label for each value of enum",
             )
             yield problem(source, [*place, "x-labels"], "labels", zh, en)
-        validator = jsonschema_rs.Draft202012Validator(answer, validate_formats=True, offline=True)
+        yield from _kind(source, place, name, compiled.fields)
         for index, example in enumerate(answer["examples"]):
-            if not validator.is_valid(example):
+            if any(error["field"] == name for error in compiled.errors({name: example})):
                 zh, en = f"字段 {name} 的示例不合要求", f"{name}: this example is no right answer"
                 yield problem(source, [*place, "examples", index], "example", zh, en)
+
+
+_SPELT: Mapping[FieldKind, str] = {
+    "citizen-number": "11010519491231002X",
+    "credit-code": "91350100M000100Y43",
+    "region": "110105",
+    "phone": "010-12345678",
+    "bank-account": "6222000000000000012",
+    "email": "name@example.com",
+    "date": "2026-01-31",
+}
+"""A value of each kind that a pattern may spell by hand."""
+
+
+def _kind(source: Source, place: Place, name: str, fields: Mapping[str, JsonObject]) -> Iterator[Problem]:
+    """A field says what it is by its kind, never by a pattern of its own; its first and last day are days."""
+    answer = fields[name]
+    spelt = [kind for kind, value in _SPELT.items() if "pattern" in answer and re.search(answer["pattern"], value)]
+    if spelt:
+        zh = f"字段 {name} 的 pattern 手写了已有的类型,请改用 x-field: {spelt[0]}"
+        en = f"{name}: its pattern spells a kind by hand: say x-field: {spelt[0]} instead"
+        yield problem(source, [*place, "pattern"], "kind-by-hand", zh, en)
+    if (answer.get("type"), answer.get("x-field")) not in _TYPED:
+        zh, en = f"字段 {name} 的 x-field 与 type 不符", f"{name}: this x-field does not go with this type"
+        yield problem(source, [*place, "x-field"], "kind-type", zh, en)
+    for rule in ("x-not-before", "x-not-after"):
+        limit = answer.get(rule, TODAY)
+        is_day = limit == TODAY or kind_of(fields.get(limit, {})) == "date" or _is_day(limit)
+        if rule in answer and not (kind_of(answer) == "date" and is_day):
+            zh, en = f"字段 {name} 的 {rule} 应是日期", f"{name}: {rule} needs a date on both sides"
+            yield problem(source, [*place, rule], "day-range", zh, en)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+_TYPED = {
+    *((kind, None) for kind in ("string", "number", "integer", "boolean")),
+    ("number", "money"),
+    *(("string", kind) for kind in FIELD_KINDS if kind not in ("money", "number", "integer")),
+}
 
 
 def conditions(source: Source, _: Mapping[str, Department]) -> Iterator[Problem]:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tongban_catalog.fields.answer import kind_of
+from tongban_catalog.fields.asking import Asked, asked
 from tongban_catalog.form import Text
 from tongban_catalog.item import Item
 from tongban_schemas.types import JsonObject
@@ -11,9 +13,9 @@ from tongban_schemas.types import JsonObject
 from tongban_intake.domain.filing import MATERIAL
 from tongban_intake.presentation import CorrectionShown, Words
 
-FieldKind = Literal["text", "decimal", "numeric", "long", "choice"]
+FieldKind = Literal["text", "long", "choice"]
 
-_LONG = 200
+_AS_IS = Asked()
 _YES_NO = {"true": Text("是", "Yes"), "false": Text("否", "No")}
 
 
@@ -25,13 +27,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field. ``kind`` is how it is typed: ``decimal`` and ``numeric`` are HTML's input modes of numbers."""
+    """One field. ``kind`` is how it is answered; ``asked`` is what keyboards and browsers are told, and the hint."""
 
     name: str
     label: Text
     kind: FieldKind
     value: str
-    hint: Text | None = None
+    required: bool
+    asked: Asked = _AS_IS
     choices: tuple[Choice, ...] = ()
 
 
@@ -75,11 +78,12 @@ def typed_answers(item: Item, typed: Mapping[str, str]) -> JsonObject:
 
     An empty field that is not required counts as left out.
     """
-    return {
+    answers = {
         name: _typed(item.form.fields.get(name, {}), text)
         for name, text in typed.items()
         if text.strip() or name in item.form.required
     }
+    return item.form.normalised(answers)
 
 
 def _file(item: Item, name: str, label: Words, brought: bool) -> FileField:
@@ -92,26 +96,16 @@ def _file(item: Item, name: str, label: Words, brought: bool) -> FileField:
 def form_field(item: Item, name: str, value: Any) -> FormField:
     """A field of the item's form with the answer that stands now, or None."""
     schema = item.form.fields[name]
-    label = item.form.label(name)
-    hint = schema.get("x-hint")
+    label, required = item.form.label(name), name in item.form.required
     if "enum" in schema:
         labels = schema.get("x-labels", {})
         choices = tuple(Choice(str(one), _text(labels.get(str(one)), str(one))) for one in schema["enum"])
-        return FormField(name, label, "choice", _shown(value), choices=choices)
+        return FormField(name, label, "choice", _shown(value), required, choices=choices)
     if schema.get("type") == "boolean":
         choices = tuple(Choice(one, text) for one, text in _YES_NO.items())
-        return FormField(name, label, "choice", _shown(value), choices=choices)
-    return FormField(name, label, _kind(schema), _shown(value), None if hint is None else _text(hint, ""))
-
-
-def _kind(schema: Mapping[str, Any]) -> FieldKind:
-    if schema.get("type") == "number":
-        return "decimal"
-    if schema.get("type") == "integer":
-        return "numeric"
-    return (
-        "long" if schema.get("maxLength", 0) > _LONG and "pattern" not in schema and "format" not in schema else "text"
-    )
+        return FormField(name, label, "choice", _shown(value), required, choices=choices)
+    kind: FieldKind = "long" if kind_of(schema) == "long-text" else "text"
+    return FormField(name, label, kind, _shown(value), required, asked(schema, item.form.fields))
 
 
 def _text(words: Mapping[str, str] | None, otherwise: str) -> Text:
@@ -127,16 +121,4 @@ def _shown(value: Any) -> str:
 
 
 def _typed(schema: Mapping[str, Any], text: str) -> Any:
-    text = text.strip()
-    kind = schema.get("type")
-    if kind == "boolean" and text in _YES_NO:
-        return text == "true"
-    try:
-        if kind == "integer":
-            return int(text)
-        if kind == "number":
-            number = float(text)
-            return int(number) if number.is_integer() else number
-    except (ValueError, OverflowError):
-        return text
-    return text
+    return text == "true" if schema.get("type") == "boolean" and text in _YES_NO else text

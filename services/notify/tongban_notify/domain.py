@@ -101,12 +101,15 @@ def recipient(facts: Iterable[Event]) -> Recipient | None:
 def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
     """Every message that the facts of one case owe, oldest news first; nothing until the submission is known.
 
+    Mail is owed from when an address was given; who gives none is told in the inbox.
+
     What became of a draft's proofs is told where the draft is filled in, and not once more after it was submitted.
     """
     known = {fact.id: fact for fact in facts}
     submitted = min((fact.time for fact in known.values() if isinstance(fact.data, ApplicationSubmitted)), default=None)
     if submitted is None:
         return ()
+    reachable = min((fact.time for fact in known.values() if _gives_address(fact.data)), default=None)
     found: list[Notification] = []
     for fact in sorted(known.values(), key=lambda fact: (fact.time, fact.id)):
         news = news_of(fact.data)
@@ -125,8 +128,13 @@ def owed(facts: Iterable[Event]) -> tuple[Notification, ...]:
                 told=told,
             )
             for channel in channels(kind)
+            if channel != "email" or (reachable is not None and fact.time >= reachable)
         )
     return tuple(found)
+
+
+def _gives_address(data: EventData) -> bool:
+    return isinstance(data, ApplicationSubmitted | ApplicationCorrected) and EMAIL_FIELD in data.sealed
 
 
 def channels(kind: Kind) -> tuple[Channel, ...]:

@@ -5,20 +5,18 @@ it. Bodies are base64, so no line needs quoting or folding.
 """
 
 import base64
-import re
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 from uuid import UUID
 
+from tongban_catalog.fields import FieldError, read
 from tongban_schemas.types import Language
 
 from tongban_notify.letters import Letter, Letters
 
 SENDER_NAME = "通办 Tongban"
 _MESSAGE_ID_DOMAIN = "notify.tongban"
-_ATOM = r"[^\s()<>\[\]:;@\\,.\"]+"
-_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_ATOM}(\.{_ATOM})*")
 _ENCODED_SENDER_NAME = Header(SENDER_NAME, "utf-8").encode()
 
 
@@ -32,14 +30,11 @@ def message_id(notification: UUID) -> str:
 
 
 def parse_address(text: str) -> str:
-    """The address without the spaces around it: dot-atoms on both sides (RFC 5322 3.4.1), beyond ASCII too (RFC 6532).
-
-    Raises `AddressUnusableError`.
-    """
-    address = text.strip()
-    if _ADDRESS.fullmatch(address) is None or not address.isprintable():
-        raise AddressUnusableError("not an e-mail address")
-    return address
+    """The address as forms take it, beyond ASCII too (RFC 6532). Raises `AddressUnusableError`."""
+    try:
+        return read("email", text).value
+    except FieldError:
+        raise AddressUnusableError("not an e-mail address") from None
 
 
 def compose(

@@ -106,6 +106,7 @@ async def grant(
 def _said(desk: Desk, fields: JsonObject) -> tuple[JsonObject, dict[str, str]]:
     """What the decision says in the clear, and what of it is personal. Raises `Problem` 422."""
     form = desk.step.grant or NOTHING
+    fields = form.normalised(fields)
     if errors := form.errors(fields) or _unprintable(form, fields):
         raise Problem(
             422,

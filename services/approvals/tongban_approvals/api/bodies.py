@@ -4,17 +4,17 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 from tongban_catalog.proofs import ProofState
 from tongban_schemas.events.approvals import DecidedBy, LimitKind, Silence
 from tongban_schemas.events.evidence import Grade, RefusalGround, Stage, UploadReason
+from tongban_schemas.text import Said
 from tongban_schemas.types import ItemRef, Limit
 
 from tongban_approvals.domain import TaskState
 from tongban_approvals.domain.desk import OpinionState
 from tongban_approvals.domain.evidence import ObjectionStage
 
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 ReasonCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", examples=["site-not-suitable"])]
 Colour = Literal["normal", "yellow", "red"]
 """1 正常, 2 预警, 3 逾期."""

@@ -1,14 +1,13 @@
 """What requests to the sharing desk and its answers look like."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 from tongban_schemas.events.evidence import RefusalGround, Stage
+from tongban_schemas.text import Said
 from tongban_schemas.types import ItemRef
-
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
 class Name(BaseModel):

@@ -84,7 +84,9 @@ async def apply(
     """Stores an application, once per key; ``document`` is the request as it was sent. Raises `Problem`."""
     item = await _item(intake, body)
     require_may_apply(item, caller.acts_for)
-    if errors := form_errors(item, body.answers, () if draft is None else draft.given):
+    given = frozenset[str]() if draft is None else draft.given
+    body = body.model_copy(update={"answers": item.form.normalised(body.answers, given)})
+    if errors := form_errors(item, body.answers, given, china_day(intake.clock.now())):
         raise invalid_answers(errors)
     if errors := filing.receiver_errors(item, body.answers):
         raise invalid_answers(errors)
@@ -158,11 +160,13 @@ async def answer_correction(intake: Intake, application: UUID, caller: Caller, b
 
         async def act(tx: Tx) -> int:
             case = await enter_own(intake, tx, application, caller)
-            before = case.history.answered(body.request)
+            before, sent = case.history.answered(body.request), body
+            if case.known is not None:
+                sent = body.model_copy(update={"answers": case.known.item.form.normalised(body.answers)})
             if before is not None:
-                return _repeated(case, before, body, await intake.vault.open(tx, application))
+                return _repeated(case, before, sent, await intake.vault.open(tx, application))
             keys = await intake.vault.open(tx, application)
-            return await case.say(_correction(case, body, keys, telemetry.format_traceparent(span)))
+            return await case.say(_correction(case, sent, keys, telemetry.format_traceparent(span)))
 
         return await transact(intake, act)
 
@@ -187,7 +191,9 @@ def _correction(case: Entered, body: CorrectionRequest, keys: CaseKeys, tracepar
     item, standing = case.known.item, case.history.answers
     brought = brought_for(case.history.facts, body.request)
     materials = {name: brought[name] for name in asked.materials if name in brought}
-    if errors := filing.correction_errors(item, asked, standing, body.answers, materials, keys.open):
+    if errors := filing.correction_errors(
+        item, asked, standing, body.answers, materials, keys.open, china_day(case.now)
+    ):
         raise invalid_answers(errors)
     return filing.correct(
         case.application,

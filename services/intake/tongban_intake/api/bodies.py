@@ -5,11 +5,12 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 from tongban_catalog.form import FieldError
 from tongban_runtime import json_bodies
 from tongban_runtime.json_bodies import is_storable, looks_storable, not_json, too_large
 from tongban_runtime.problems import ERRORS_TOLD, Problem, is_json, wrong_media_type
+from tongban_schemas.text import SAID_LENGTH, TEXT_FAULT, Line, Said, TextError, read_text
 from tongban_schemas.types import JsonObject, Language, MaterialId
 
 MAX_BODY_BYTES = json_bodies.MAX_BYTES
@@ -44,9 +45,6 @@ _HINTS = {
     "value": ("应为 6 至 40 位数字和字母组成的号码", "has to be a number of 6 to 40 digits and letters"),
     "request": ("应为补正通知的编号(UUID)", "has to be the id (UUID) of the correction request"),
 }
-
-
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
 class ApplicationRequest(BaseModel):
@@ -112,9 +110,7 @@ class NonAcceptanceRequest(BaseModel):
 
     reason_code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", examples=["no-permit-needed"])]
     reason: Said
-    right_authority: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = (
-        None
-    )
+    right_authority: Line | None = None
 
 
 class DraftRequest(BaseModel):
@@ -129,6 +125,14 @@ class DraftRequest(BaseModel):
 
 
 Body = TypeVar("Body", bound=BaseModel)
+
+
+def said(typed: str) -> str:
+    """What somebody wrote into a form's box for words. Raises `Problem` 422 that says what to change."""
+    try:
+        return read_text(typed, lines=True, most=SAID_LENGTH)
+    except TextError as error:
+        raise Problem(422, "invalid-request", error.zh, error.en) from None
 
 
 async def read_body(request: Request, model: type[Body]) -> tuple[Body, JsonObject]:
@@ -202,13 +206,15 @@ async def _read(request: Request) -> bytes:
 
 def invalid(error: ValidationError) -> Problem:
     errors: list[FieldError] = []
-    found = error.errors(include_input=False, include_url=False, include_context=False)
+    found = error.errors(include_input=False, include_url=False)
     for problem in found[:ERRORS_TOLD]:
         name = str(problem["loc"][0])[:_LONGEST_NAME] if problem["loc"] else ""
         if problem["type"] == "missing":
             zh, en = f"请填写 {name}。", f"{name} is missing: add it."
         elif problem["type"] == "extra_forbidden":
             zh, en = f"没有名为 {name} 的项，请删除。", f"There is no field {name}: remove it."
+        elif problem["type"] == TEXT_FAULT:
+            zh, en = f"{name}：{problem['ctx']['zh']}", f"{name}: {problem['ctx']['en']}"
         else:
             hint_zh, hint_en = _HINTS.get(name, _ANY)
             zh, en = f"{name} {hint_zh}。", f"{name} {hint_en}."

@@ -96,6 +96,7 @@ async def keep_draft(
     """
     item = await _item(intake, body.item)
     require_may_apply(item, caller.acts_for)
+    body = _normalised(item, body)
     now, draft = intake.clock.now(), uuid7()
     key = intake.vault.new(draft)
     row = StoredDraft(draft, _seal(key.keys, draft, body), now, now)
@@ -175,6 +176,7 @@ async def replace_draft(
     """
     item = await _item(intake, body.item)
     require_may_apply(item, caller.acts_for)
+    body = _normalised(item, body)
     if await drafts.find(intake.pool, draft, caller.id) is None:
         raise not_own(_not_found(), draft, caller)
     with telemetry.span("fetch", **{"tongban.subject": str(draft)}) as span:
@@ -265,7 +267,7 @@ async def submit_draft(
         raise invalid(error) from None
     seen = await proofs.picture_of(intake, intake.pool, draft)
     if seen.consent is not None:
-        answers, errors = seen.filled()
+        answers, errors = seen.filled(china_day(intake.clock.now()))
         if errors:
             raise invalid_answers(errors)
         body = body.model_copy(update={"answers": answers})
@@ -290,6 +292,10 @@ async def _item(intake: Intake, code: str) -> Item:
             "There is no such item: look it up under /v1/items.",
         )
     return item
+
+
+def _normalised(item: Item, body: DraftRequest) -> DraftRequest:
+    return body.model_copy(update={"answers": item.form.normalised(body.answers)})
 
 
 def _seal(keys: CaseKeys, draft: UUID, body: DraftRequest) -> str:
@@ -337,7 +343,8 @@ def _shown(
 
 
 def _errors(intake: Intake, body: DraftRequest, item: Item, seen: Picture | None) -> list[FieldError]:
-    answers = form_errors(item, body.answers) if seen is None else seen.filled()[1]
+    today = china_day(intake.clock.now())
+    answers = form_errors(item, body.answers, (), today) if seen is None else seen.filled(today)[1]
     errors = list(answers)
     if body.region is None:
         zh, en = "请填写 region（行政区划代码）。", "region is missing: add the code of the receiving place."

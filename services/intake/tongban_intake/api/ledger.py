@@ -6,15 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 from tongban_runtime.auth import Caller, citizen, officer
 from tongban_runtime.database import Tx
 from tongban_runtime.problems import Problem
 from tongban_schemas.events.access import DOUBT_FIELD
+from tongban_schemas.text import Said
 
 from tongban_intake import pages
 from tongban_intake.api.acting import described, transact
-from tongban_intake.api.bodies import Said, body_schema, read_body
+from tongban_intake.api.bodies import body_schema, read_body, said
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.page_route import PageRoute, page_citizen
 from tongban_intake.api.pages import PageApplication, page_application
@@ -34,7 +35,6 @@ page_router = APIRouter(tags=["pages"], include_in_schema=False, route_class=Pag
 _LINES = 300
 _DOUBTS = 200
 _PAGE_DIGITS = 6
-_TEXT = 2000
 
 
 class CaseName(BaseModel):
@@ -63,7 +63,7 @@ class DoubtRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_TEXT)]
+    text: Said
 
 
 class ExplanationRequest(BaseModel):
@@ -224,14 +224,7 @@ async def doubt_form(
 ) -> Response:
     """The doubt of a line, from its form."""
     async with request.form(max_files=0, max_fields=5) as form:
-        text = str(form.get("text", "")).strip()
-    if not 1 <= len(text) <= _TEXT:
-        raise Problem(
-            422,
-            "invalid-request",
-            f"请写明您的疑问（不超过 {_TEXT} 字），然后重新提交。",
-            f"Say what you doubt ({_TEXT} characters at most), then send it again.",
-        )
+        text = said(str(form.get("text", "")))
     await raise_doubt(intake_of(request), application, page_application(event), caller, text)
     return RedirectResponse(f"/applications/{application}/ledger?sent=1", 303)
 

@@ -18,11 +18,12 @@ from tongban_runtime.facts import Case
 from tongban_runtime.problems import Problem
 from tongban_schemas.envelope import Event, event_id
 from tongban_schemas.events.evidence import EvidenceDisputed, evidence_text_field
+from tongban_schemas.text import Said
 from tongban_schemas.types import ItemRef, MaterialId
 
 from tongban_intake import domain
 from tongban_intake.api.acting import described, refuse_if_ended, stored, transact
-from tongban_intake.api.bodies import Said, body_schema, invalid_answers, read_body
+from tongban_intake.api.bodies import body_schema, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.turned_away import not_own
 from tongban_intake.domain import filing

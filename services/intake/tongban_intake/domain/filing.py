@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -139,10 +139,11 @@ def correction_errors(
     answers: Mapping[str, Any],
     materials: Collection[str],
     unseal: Unseal,
+    today: date | None = None,
 ) -> list[FieldError]:
     """What is wrong with a correction: what nobody asked for, what was asked and left out, or an invalid form with it.
 
-    ``materials``: those whose file was brought for the request.
+    ``materials``: those whose file was brought for the request; ``today``: the day in China.
     """
     errors = [
         FieldError(
@@ -164,7 +165,7 @@ def correction_errors(
         return errors
     opened = {name: unseal(name, value) for name, value in standing.sealed.items() if name not in answers}
     kept = {**standing.plain, **opened}
-    return form_errors(item, {**kept, **answers}, kept.keys() - answers.keys())
+    return form_errors(item, {**kept, **answers}, kept.keys() - answers.keys(), today)
 
 
 def correct(

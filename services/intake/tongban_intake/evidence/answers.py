@@ -169,7 +169,7 @@ def _was_asked_in_vain(item: Item, answer: str, proofs: Mapping[str, Proof], exh
 
 
 def filled(
-    item: Item, own: Mapping[str, Any], told: Answered, opened: Mapping[str, Any]
+    item: Item, own: Mapping[str, Any], told: Answered, opened: Mapping[str, Any], today: date | None = None
 ) -> tuple[JsonObject, list[FieldError]]:
     """(the answers with the fetched ones filled in, what is wrong with them by field).
 
@@ -195,7 +195,7 @@ def filled(
                 message_zh=f"“{label.zh}”正随“{zh}”从数据源获取，不必填写，请稍候。",
                 message_en=f"“{label.en}” is being fetched with “{en}”: do not fill it in, wait for it.",
             )
-    found = [error for error in form_errors(item, answers, opened) if error["field"] not in errors]
+    found = [error for error in form_errors(item, answers, opened, today) if error["field"] not in errors]
     return answers, [*errors.values(), *found]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -86,9 +86,9 @@ class Picture:
         """The fetched answers in the clear. Raises `SealBrokenError`."""
         return {name: self._opened(one) for name, one in self.answered.fetched.items()}
 
-    def filled(self) -> tuple[JsonObject, list[FieldError]]:
+    def filled(self, today: date | None = None) -> tuple[JsonObject, list[FieldError]]:
         """(the answers of a draft with the fetched ones filled in, what is wrong with them by field)."""
-        return filled(self.item, self.own, self.answered, self.open_fetched())
+        return filled(self.item, self.own, self.answered, self.open_fetched(), today)
 
     def unfit(self) -> Counter[str]:
         """How many values a resource gave that nobody could type, by resource."""
