@@ -26,7 +26,7 @@ async def test_a_draft_may_be_incomplete_and_says_what_is_wrong(
     body = {"item": application["item"], "answers": {"project_name": "", "contact_name": PERSONAL["contact_name"]}}
     draft = await begun(service, citizen, body)
     fields = {error["field"] for error in draft["errors"]}
-    assert {"region", "project_name", "contact_email"} <= fields
+    assert {"region", "project_name", "contact_phone"} <= fields
     async with service.client(citizen) as client:
         shown = (await client.get(f"{PATH}/{draft['draft']}")).json()
         assert shown == draft

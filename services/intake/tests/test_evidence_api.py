@@ -257,7 +257,7 @@ async def test_what_came_is_shown_with_its_source_and_fills_the_form(desk: Desk)
     assert shown["errors"] == []
     origins = {one["field"]: one["origin"] for one in shown["origins"]}
     asked = {name for name, origin in origins.items() if origin == "asked"}
-    assert asked & desk.item.form.required == set(OWN)
+    assert asked & desk.item.form.required == set(OWN) - {"contact_email"}
     assert origins["child_name"] == "fetched"
     assert origins["materials.no-guardian-proof"] == "derived"
     event = only(await desk.service.outbox(draft), EvidenceSubstituted)
