@@ -36,7 +36,7 @@ CASE = cases.granted_case("person", cases.PERSONAL, applicant_name="欧阳示例
 
 def erased(application: UUID) -> Event:
     data = AccessErased(ground="retention-over", basis="示例规则", key="0" * 64, chain=FIRST_CHAIN)
-    return cases.fact(str(application), data, 1000)
+    return cases.fact(str(application), data, 1000, "/intake/vault")
 
 
 @pytest.fixture

@@ -184,7 +184,9 @@ async def test_an_erased_holder_is_not_found_any_more(store: Store) -> None:
     row = await store.issue("permit")
     store.world.keyring.gone.add(row["application"])
     data = AccessErased(ground="retention-over", basis="示例条例", key="0" * 64, chain="0" * 64)
-    await hear(store.world.pool, store.handlers.registry(), [cases.fact(str(row["application"]), data, 200)])
+    await hear(
+        store.world.pool, store.handlers.registry(), [cases.fact(str(row["application"]), data, 200, "/intake/vault")]
+    )
     assert (await store.row("permit"))["holder"] is None
     assert isinstance(await answer(store, "asking"), EvidenceNotRecorded)
 

@@ -271,7 +271,7 @@ async def test_the_dispute_of_an_erased_case_is_gone(world: World, late: bool) -
     handlers = CertificateHandlers(world.sharing.shelf, world.clock, world.keyring, world.registers, None)
     if not late:
         await world.hear(dispute)
-    await hear(world.pool, handlers.registry(), [cases.fact(given.subject, erased, 200)])
+    await hear(world.pool, handlers.registry(), [cases.fact(given.subject, erased, 200, "/intake/vault")])
     await world.hear(dispute)
     async with world.client("public-security") as client:
         assert (await client.get("/v1/sharing/disputes")).json() == {"disputes": []}
