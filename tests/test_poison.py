@@ -17,6 +17,7 @@ from tongban_runtime.database import Tx
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.outcome import Done, Outcome
 from tongban_runtime.registry import Registry, Replay
+from tongban_runtime.standing import Standing
 from tongban_schemas.envelope import Event, encode_body, encode_headers, event_id
 from tongban_schemas.events.applications import ApplicationAccepted
 from tongban_schemas.types import ItemRef
@@ -61,6 +62,7 @@ class Desk:
             processor=self.processor,
             heartbeat=Heartbeat("consumer"),
             stall_limit=60,
+            standing=Standing(SystemClock()),
         )
         self._models = registry.models
 

@@ -16,7 +16,7 @@ from tongban_certificates.api import make_app
 from tongban_certificates.credentials import load_trust_anchor
 from tongban_certificates.issuing import IssuingWorker
 from tongban_certificates.verification import CertificateVerifier
-from tongban_runtime import problems
+from tongban_runtime import failures
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
 from tongban_runtime.testing.keys import TestKeyring
@@ -34,7 +34,7 @@ GROWS_AT_MOST_BYTES = 100_000_000
 @pytest.fixture
 async def app(pool: Any, shelf: Shelf, clock: FakeClock, signing_directory: Path) -> FastAPI:
     made = make_app(pool, shelf, clock, CertificateVerifier(load_trust_anchor(signing_directory)), TestKeyring())
-    problems.install(made)
+    failures.install(made)
     return made
 
 
