@@ -13,7 +13,7 @@ STAMP := .venv/.complete
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m tongban_local.cli
 
-.PHONY: help setup demo up down status reset test lint chaos fuzz canary lives bench lock images test-containers
+.PHONY: help setup demo up down status reset test lint chaos fuzz canary lives pades bench lock images test-containers
 
 help: ## 显示本帮助 Show this help
 	@echo "通办 Tongban    make <命令 command>"
@@ -67,6 +67,9 @@ canary: setup ## 隐私演练 Canary names in 500 cases: found nowhere but where
 
 lives: setup ## 全部次序 Two thousand lives of a case, in every order of requests, against a model
 	@TONGBAN_LIVES=2000 $(BIN)/python -m pytest -q tests/lifecycle/test_machine.py
+
+pades: setup ## 签名互验 Certificates against a third validator, DSS: passed when whole, failed when changed
+	@$(BIN)/python -m pytest -q -s services/certificates/tests/pades_campaign.py
 
 bench: setup ## 性能 The figures of docs/performance.md
 	@$(BIN)/python -m bench

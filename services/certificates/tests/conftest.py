@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,21 @@ def make_content() -> MakeContent:
         )
 
     return make
+
+
+HOLDERS: Mapping[str, str] = {
+    "company": "通办示范置业有限公司",
+    "extensions": "王\U0002a6a5\U0002a700\U0002b740\U0002b820\U0002ceb0",
+    "tibetan": "བསོད་ནམས་དབང་འདུས",
+    "latin": "José Ñandú & <Söhne>",
+}
+
+
+@pytest.fixture
+def contents(make_content: MakeContent) -> dict[str, CertificateContent]:
+    """Certificates of every kind of script and font, and one of several pages, by name."""
+    made = {name: make_content(holder=holder) for name, holder in HOLDERS.items()}
+    return {**made, "pages": make_content(decisions=28)}
 
 
 @pytest.fixture(scope="session")

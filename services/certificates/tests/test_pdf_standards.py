@@ -11,13 +11,6 @@ from tongban_certificates.signing import CertificateSigner
 from tongban_local import java
 from tongban_local.stack import LOCAL, PROJECT
 
-HOLDERS = {
-    "company": "通办示范置业有限公司",
-    "extensions": "王\U0002a6a5\U0002a700\U0002b740\U0002b820\U0002ceb0",
-    "tibetan": "བསོད་ནམས་དབང་འདུས",
-    "latin": "José Ñandú & <Söhne>",
-}
-
 
 @pytest.fixture(scope="module")
 def verapdf() -> Callable[..., str]:
@@ -39,13 +32,11 @@ def verapdf() -> Callable[..., str]:
 
 def test_signed_certificates_keep_both_standards_and_a_missing_line_feed_is_found(
     renderer: CertificateRenderer,
-    make_content: Callable[..., CertificateContent],
+    contents: dict[str, CertificateContent],
     signer: CertificateSigner,
     verapdf: Callable[..., str],
     tmp_path: Path,
 ) -> None:
-    contents = {name: make_content(holder=holder) for name, holder in HOLDERS.items()}
-    contents["pages"] = make_content(decisions=28)
     files = []
     for name, content in contents.items():
         drawn = renderer.render(content)

@@ -142,7 +142,7 @@ def test_demo_ca_is_made_once_with_a_private_key_for_the_owner_only(tmp_path: Pa
     directory = tmp_path / "new" / "signing"
     assert make_demo_ca(directory)
     before = {path.name: path.read_bytes() for path in directory.iterdir()}
-    assert sorted(before) == ["ca.pem", "signer.key", "signer.pem"]
+    assert sorted(before) == ["ca.crl", "ca.pem", "signer.key", "signer.pem"]
     assert stat.S_IMODE((directory / "signer.key").stat().st_mode) == 0o600
     assert not make_demo_ca(directory)
     assert before == {path.name: path.read_bytes() for path in directory.iterdir()}

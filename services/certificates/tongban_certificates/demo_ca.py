@@ -1,14 +1,15 @@
 """A certificate authority for demonstrations: ``python -m tongban_certificates.demo_ca <directory> [ec|rsa]``.
 
 Writes ``ca.pem``, ``signer.pem`` and ``signer.key``; what is already there is kept. The CA's own key is not written: one
-directory has one signer. A real issuing body puts its own three files in place instead.
+directory has one signer. Beside them lies ``ca.crl``, which says that the signer is not revoked, for validators that ask. A real
+issuing body puts its own three files in place instead.
 """
 
 import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -19,6 +20,9 @@ from cryptography.x509.oid import NameOID
 from tongban_certificates.credentials import CA_FILE, KEY_FILE, SIGNER_FILE, SigningKey
 
 Algorithm = Literal["ec", "rsa"]
+
+CRL_FILE: Final = "ca.crl"
+"""The CA's list of revoked certificates (RFC 5280, 5), DER: nothing is on it, and it holds as long as the signer does."""
 
 _CA_NAME = "Tongban demonstration CA / 演示用"
 _SIGNER_NAME = "Tongban demonstration issuing body / 演示用"
@@ -54,6 +58,7 @@ def make_demo_ca(directory: Path, algorithm: Algorithm = "ec", *, now: datetime 
     )
     private = signer_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _replace(directory / KEY_FILE, private, 0o600)
+    _replace(directory / CRL_FILE, _crl(ca_name, ca_key, start).public_bytes(Encoding.DER), 0o644)
     _replace(directory / SIGNER_FILE, signer.public_bytes(Encoding.PEM), 0o644)
     _replace(directory / CA_FILE, ca.public_bytes(Encoding.PEM), 0o644)
     return True
@@ -86,6 +91,18 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(start + life)
+    )
+
+
+def _crl(issuer: x509.Name, key: SigningKey, start: datetime) -> x509.CertificateRevocationList:
+    return (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer)
+        .last_update(start)
+        .next_update(start + _SIGNER_LIFE)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, SHA256())
     )
 
 
