@@ -197,6 +197,19 @@ def uploaded(failure: Event, minute: int = 5, *, promise: bool = False) -> Event
     return _told(failure.subject, data, INTAKE, material, str(failure.id), minute=minute)
 
 
+def brought(subject: str, material: str = "map", minute: int = 5) -> Event:
+    """A file for a material that no register has, brought with the application."""
+    data = EvidenceUploaded(
+        material=material,
+        because=UUID(subject),
+        reason="no-source",
+        sha256="0" * 64,
+        media_type="application/pdf",
+        size=9,
+    )
+    return _told(subject, data, INTAKE, material, subject, minute=minute)
+
+
 def checked(upload: Event, step: str | None, department: str, minute: int = 7, source: str | None = None) -> Event:
     material: str = upload.data.material  # type: ignore[attr-defined]
     data = EvidenceChecked(uploaded=upload.id, material=material, department=department, step=step, officer=UUID(int=8))

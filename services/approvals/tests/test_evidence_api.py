@@ -24,6 +24,7 @@ from .fetched import (
     ADDRESS,
     RESOURCE,
     SOURCE,
+    brought,
     corrected_at_source,
     disputed,
     failed,
@@ -77,9 +78,9 @@ async def desk(deploy: MakeDeployment) -> Desk:
     return await _desk(deploy, ITEM)
 
 
-async def _desk(deploy: MakeDeployment, of: Item) -> Desk:
+async def _desk(deploy: MakeDeployment, of: Item, answers: dict[str, Any] | None = None) -> Desk:
     deployment, subject = await deploy(BOTH), new_subject()
-    await deployment.hear(published(of), *applied(subject, of, {"company_name": "x"}))
+    await deployment.hear(published(of), *applied(subject, of, answers or {"company_name": "x"}))
     return Desk(deployment, subject)
 
 
@@ -257,7 +258,7 @@ async def test_nobody_is_asked_for_what_a_source_gives(desk: Desk) -> None:
     assert (await desk.post("AA/correction", {**wanted, "materials": ["deed"]}))[1] == "correction"
 
 
-async def test_an_answer_that_came_from_a_source_is_not_corrected_by_the_applicant(deploy: MakeDeployment) -> None:
+async def test_what_is_shown_as_correctable_may_be_asked_for_and_nothing_else(deploy: MakeDeployment) -> None:
     source = {
         "material": "map",
         "resource": RESOURCE,
@@ -265,13 +266,43 @@ async def test_an_answer_that_came_from_a_source_is_not_corrected_by_the_applica
         "supplies": {"plan": "kind"},
         "basis": ["online-10"],
     }
-    of = item([step("AA", inputs=["plan", "map"])], sources=[{**source, "holder": "applicant"}])
-    desk = await _desk(deploy, of)
+    steps = [
+        step("AA", inputs=["plan", "map"]),
+        step("BB", "heritage", when={"required": ["moved_from"], "properties": {"moved_from": {"const": "x"}}}),
+    ]
+    of = item(steps, sources=[{**source, "holder": "applicant"}])
+    given = {"company_name": "x", "statement": "x", "moved_from": "y", "plan": "owned"}
+    desk = await _desk(deploy, of, given)
     ask = requested(desk.subject, item=of)
     await desk.hear(ask, provided(ask))
-    status, _, problem = await desk.post("AA/correction", {"fields": ["plan", "statement"], "message": "?"})
-    assert (status, [one["field"] for one in problem["errors"]]) == (422, ["plan"])
-    assert "数据源" in problem["errors"][0]["message_zh"]
+    shown = {one["field"]: one["correctable"] for one in (await desk.task("AA"))["answers"]}
+    assert shown == {"company_name": True, "statement": True, "moved_from": False, "plan": False, "contact_name": True}
+    status, kind, problem = await desk.post("AA/correction", {"fields": [*shown, "no_such"], "message": "?"})
+    assert (status, kind) == (422, "not-correctable")
+    told = {one["field"]: one["message_zh"] for one in problem["errors"]}
+    assert told.keys() == {name for name, may in shown.items() if not may} | {"no_such"}
+    assert "数据源" in told["plan"]
+    assert "决定办理流程" in told["moved_from"]
+    correctable = {"fields": [name for name, may in shown.items() if may], "message": "?"}
+    assert (await desk.post("AA/correction", correctable))[1] == "correction"
+
+
+async def test_the_task_opens_what_was_brought_for_a_material_that_no_register_has(desk: Desk) -> None:
+    upload = brought(desk.subject)
+    await desk.hear(upload)
+    shown = (await desk.task("AA"))["evidence"][0]
+    assert {name: shown[name] for name in ("material", "state", "grade", "uploaded", "uploaded_for", "file")} == {
+        "material": "map",
+        "state": "uploaded",
+        "grade": "C",
+        "uploaded": str(upload.id),
+        "uploaded_for": "no-source",
+        "file": True,
+    }
+    assert (await desk.task("BB", ["heritage"]))["evidence"] == []
+    assert (await desk.post("AA/grant"))[1] == "evidence-unchecked"
+    assert (await desk.post("AA/evidence/map/check", {"uploaded": str(upload.id)}))[0] == 200
+    assert (await desk.post("AA/grant"))[1] == "granted"
 
 
 async def test_the_asked_department_sees_the_proofs_of_the_step(deploy: MakeDeployment) -> None:

@@ -231,7 +231,7 @@ def turned_away(number: int = 4, right_authority: str | None = "示范省烟草�
     case.tell(
         ApplicationNotAccepted(
             department="tobacco-monopoly",
-            reason_code="other-authority" if right_authority else "not-needed",
+            reason_code="other-authority" if right_authority else "no-permit-needed",
             reason=case.seal(NON_ACCEPTANCE_FIELD, "不属于本机关职权范围"),
             right_authority=right_authority,
             officer=OFFICER,

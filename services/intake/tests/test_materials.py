@@ -136,3 +136,16 @@ async def test_who_acts_for_no_organisation_may_not_apply_for_what_is_for_organi
         page = await client.post(f"/apply/{item.code}", headers=alone, data={"consent": "no"})
         assert page.status_code == 403
         assert "由单位申请" in page.text
+
+
+async def test_the_guide_says_one_thing_about_each_material(service: Service, catalog: Catalog) -> None:
+    for item in (catalog.item(FOOD), catalog.item(SCHOOL)):
+        async with service.client() as nobody:
+            page = (await nobody.get(f"/services/{item.code}")).text
+        cards = page.partition('aria-labelledby="materials"')[2].partition("</section>")[0].split("<h3>")[1:]
+        fetched = {source.material for source in item.sources}
+        assert len(cards) == len(item.materials) > 0
+        for material, card in zip(item.materials, cards, strict=True):
+            assert material.name.zh in card
+            says = ("由系统获取，不用您提交" in card, "不同意获取或者未能取得时" in card, "怎样取得" in card)
+            assert says == ((True, True, False) if material.id in fetched else (False, False, True)), material.id

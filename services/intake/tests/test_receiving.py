@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from tongban_catalog.grounds import NON_ACCEPTANCES
 from tongban_catalog.load import Catalog
 from tongban_intake import handlers
 from tongban_runtime import acts
@@ -305,6 +306,18 @@ async def test_consumers_that_run_at_once_give_no_number_twice(counter: Counter)
     received = [(await counter.one(case, ApplicationReceived)).data for case in cases]
     serials = sorted(one.number[-4:] for one in received)  # type: ignore[attr-defined]
     assert serials == [f"{serial:04d}" for serial in range(1, 25)]
+
+
+async def test_what_is_not_accepted_rests_on_a_ground_that_the_receipt_lists(counter: Counter) -> None:
+    case = await counter.apply()
+    grounds = [one["reason_code"] for one in (await counter.at_desk(case, "")).json()["non_acceptance_grounds"]]
+    assert grounds == [one.id for one in NON_ACCEPTANCES]
+    body = {"reason_code": "zzz-nonsense", "reason": "不予受理。"}
+    refused = await counter.at_desk(case, "non-acceptance", body)
+    assert kind_of(refused) == (422, "unknown-ground")
+    assert all(code in refused.json()["errors"][0]["message_zh"] for code in grounds)
+    assert await counter.said(case, ApplicationNotAccepted) == []
+    assert (await counter.at_desk(case, "non-acceptance", body | {"reason_code": grounds[0]})).status_code == 200
 
 
 async def test_another_authority_has_to_be_named(counter: Counter) -> None:

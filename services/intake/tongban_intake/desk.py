@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tongban_catalog.form import FieldError
+from tongban_catalog.grounds import OTHER_AUTHORITY, non_acceptance_grounds, require_ground
 from tongban_runtime import acts, logs
 from tongban_runtime.database import Tx
 from tongban_runtime.problems import Problem
@@ -168,7 +169,9 @@ class Desk:
         return await self._say(tx, self._event(data, str(ordinal)))
 
     async def refuse_acceptance(self, tx: Tx, reason_code: str, reason: str, right_authority: str | None) -> int:
-        """Does not accept; intake's position afterwards. Raises `Problem` 409, and 422 without the right authority."""
+        """Does not accept; intake's position afterwards. Raises `Problem` 409, and 422 for a ground that there is not and without
+        the right authority.
+        """
         history = self._known.history
         before = history.not_accepted
         if before is not None and isinstance(before.data, ApplicationNotAccepted):
@@ -177,7 +180,8 @@ class Desk:
             if said == (self._officer, reason_code, reason, right_authority):
                 return before.sequence
         self._require_free()
-        if reason_code == receiving.OTHER_AUTHORITY and right_authority is None:
+        require_ground(reason_code, non_acceptance_grounds())
+        if reason_code == OTHER_AUTHORITY and right_authority is None:
             error = FieldError(
                 field="right_authority",
                 message_zh="请写明有权办理的机关（行政许可法第三十二条）。",

@@ -1,9 +1,7 @@
 """Why an action is refused, and what to do instead."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from tongban_catalog.basis import Ground
 from tongban_runtime.problems import Problem
 
 from tongban_approvals.domain import ConflictKind
@@ -224,17 +222,3 @@ def duty_required(duty: str) -> Problem:
     names = {"head": ("部门负责人", "the head of the department"), "supervisor": ("监督人员", "a supervisor")}
     zh, en = names[duty]
     return Problem(403, "duty-required", f"这项操作须由{zh}办理。", f"Only {en} may do this.", duty=duty)
-
-
-def require_ground(reason_code: str, known: Mapping[str, Ground]) -> None:
-    """Raises `Problem` 422 for a ground that neither the law nor the item knows; it names those that there are."""
-    if reason_code not in known:
-        zh = "；".join(f"{one.id}（{one.name.zh}）" for one in known.values())
-        en = "; ".join(f"{one.id} ({one.name.en})" for one in known.values())
-        raise Problem(
-            422,
-            "unknown-ground",
-            "没有这项理由，请从 errors 所列中选择。",
-            "There is no such ground: choose one that errors lists.",
-            errors=[{"field": "reason_code", "message_zh": f"可选：{zh}。", "message_en": f"Choose one of: {en}."}],
-        )

@@ -21,7 +21,7 @@ from tongban_approvals.actions.desk import Desk, enter
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain import History
-from tongban_approvals.domain.evidence import fetched_materials, supplied_answers
+from tongban_approvals.domain.evidence import correctable_fields, fetched_materials
 from tongban_approvals.store import DeskTask
 
 
@@ -91,23 +91,26 @@ def _forbidden(desk: Desk, wanted: Sequence[str]) -> NoticeRule | None:
 
 def _require_correctable(item: Item, history: History, fields: Sequence[str], materials: Sequence[str]) -> None:
     """What decides the course of the case stays, and nobody is asked for what a source gives (State Council Decree 716 art. 7)."""
-    fetched, supplied = fetched_materials(history.proofs, history.announced), supplied_answers(history.proofs, item)
+    fetched, correctable = (
+        fetched_materials(history.proofs, history.announced),
+        correctable_fields(history.proofs, item),
+    )
     errors = []
     if not fields and not materials:
         zh, en = "请标明需要补正的项或材料。", "Mark what is wrong or missing."
         errors.append({"field": "fields", "message_zh": zh, "message_en": en})
     for name in fields:
         label = item.form.label(name)
+        if name in correctable:
+            continue
         if name not in item.form.fields:
             zh, en = f"申请表中没有 {name} 这一项。", f"The form has no field {name}."
         elif name in item.deciding_fields:
             zh = f"“{label.zh}”决定办理流程，受理后不能补正；请申请人撤回后重新申请。"
             en = f"“{label.en}” decides the course of the case and cannot be corrected once accepted: ask for a new application."
-        elif name in supplied:
+        else:
             zh = f"“{label.zh}”由数据源部门提供，不能要求申请人更改；如有疑问请与数据源部门核实。"
             en = f"“{label.en}” was fetched from its source and is not the applicant's to change: ask the source."
-        else:
-            continue
         errors.append({"field": name, "message_zh": zh, "message_en": en})
     for name in materials:
         material = item.material(name)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tongban_catalog.form import NOTHING, FieldError, Form
-from tongban_catalog.grounds import refusal_grounds
+from tongban_catalog.grounds import refusal_grounds, require_ground
 from tongban_catalog.printable import named, unprintable
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
@@ -19,7 +19,7 @@ from tongban_schemas.events.approvals import (
 from tongban_schemas.types import CHINA, JsonObject
 
 from tongban_approvals import store
-from tongban_approvals.actions.conflicts import conflict_problem, require_ground
+from tongban_approvals.actions.conflicts import conflict_problem
 from tongban_approvals.actions.desk import Desk, enter
 from tongban_approvals.actions.opening import opened
 from tongban_approvals.casework import REMEDY, Casework

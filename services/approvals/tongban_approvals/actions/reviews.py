@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tongban_catalog.grounds import annulment_grounds
+from tongban_catalog.grounds import annulment_grounds, require_ground
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
 from tongban_runtime.sealing import CaseKeys
@@ -13,7 +13,7 @@ from tongban_schemas.events.approvals import (
     appeal_decision_field,
 )
 
-from tongban_approvals.actions.conflicts import conflict_problem, require_ground
+from tongban_approvals.actions.conflicts import conflict_problem
 from tongban_approvals.actions.desk import Desk, Said, enter, require_duty
 from tongban_approvals.casework import Casework
 from tongban_approvals.domain.steps import Appeal

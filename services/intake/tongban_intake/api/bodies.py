@@ -104,7 +104,7 @@ class NoticeRequest(BaseModel):
 
 
 class NonAcceptanceRequest(BaseModel):
-    """Why it is not accepted. With the reason code ``other-authority`` the right authority is named."""
+    """Why it is not accepted: a ground that the receipt lists; with ``other-authority`` the right authority is named."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field
 from tongban_catalog import hearing
 from tongban_catalog.department import Department
 from tongban_catalog.form import Text
+from tongban_catalog.grounds import non_acceptance_grounds
 from tongban_catalog.item import Item, asked_materials
 from tongban_catalog.proofs import Proof
 from tongban_runtime import telemetry
@@ -20,16 +20,26 @@ from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.events.applications import NOTICE_FIELD
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field
-from tongban_schemas.types import ItemRef
 
 from tongban_intake import domain
 from tongban_intake.api.acting import described, enter, not_heard_yet, transact
 from tongban_intake.api.bodies import AcceptanceRequest, NonAcceptanceRequest, NoticeRequest, body_schema, read_body
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.receipt_bodies import (
+    GivenAnswer,
+    MaterialState,
+    MaterialStatus,
+    Name,
+    NonAcceptanceGround,
+    NoticeGiven,
+    ReceiptDetail,
+    ReceiptPage,
+    ReceiptSummary,
+)
 from tongban_intake.api.turned_away import TurnedAway
 from tongban_intake.desk import Desk
 from tongban_intake.domain.history import History
-from tongban_intake.domain.receiving import Colour, Receipt, ReceiptState
+from tongban_intake.domain.receiving import Receipt, ReceiptState
 from tongban_intake.evidence.picture import picture
 from tongban_intake.evidence.shown import ProofDetail, proof_detail
 from tongban_intake.store import receipts
@@ -42,81 +52,6 @@ RECEIVER = "receiver"
 
 _LIMIT = 200
 _OPEN: tuple[ReceiptState, ...] = ("waiting", "noticed")
-
-
-MaterialState = Literal[
-    "given", "promised", "missing", "not-needed", "fetched", "being-fetched", "substituted", "uploaded"
-]
-
-
-class Name(BaseModel):
-    """The same name in Chinese and in English."""
-
-    zh: str
-    en: str
-
-
-class ReceiptSummary(BaseModel):
-    """An application on the receiving desk. ``due`` is absent while the time does not run."""
-
-    application: UUID
-    number: str
-    item: ItemRef
-    item_name: Name
-    department: str
-    department_name: Name
-    state: ReceiptState
-    received_at: datetime
-    due: datetime | None = Field(description="If nothing is said until then, the application counts as accepted.")
-    provisional: bool = Field(description="The due date is an estimate: the calendar of a year is missing.")
-    colour: Colour
-
-
-class ReceiptPage(BaseModel):
-    """Applications, oldest first. ``next`` goes into ``after`` to read on; absent on the last page."""
-
-    receipts: list[ReceiptSummary]
-    next: UUID | None = None
-
-
-class GivenAnswer(BaseModel):
-    """One answer; a personal one is opened for the receiving body, null when it cannot be."""
-
-    field: str
-    label: Name
-    value: Any
-    personal: bool
-
-
-class MaterialStatus(BaseModel):
-    """A material of the item, and whether it came."""
-
-    material: str
-    name: Name
-    state: MaterialState
-    may_come_later: bool
-    file: bool = Field(description="There is a file: `/v1/proofs/{application}/{material}/file`.")
-
-
-class NoticeGiven(BaseModel):
-    """A notice, and when it was answered."""
-
-    request: UUID
-    fields: list[str]
-    materials: list[str]
-    message: str | None
-    at: datetime
-    answered_at: datetime | None
-
-
-class ReceiptDetail(ReceiptSummary):
-    """An application with its answers, its materials, what registers gave instead of them, and the notices given."""
-
-    position: int = Field(description="Intake's own count of events of this application.")
-    answers: list[GivenAnswer]
-    materials: list[MaterialStatus]
-    notices: list[NoticeGiven]
-    proofs: list[ProofDetail]
 
 
 @router.get("", responses=described(401, 403, success=200))
@@ -191,7 +126,7 @@ async def notice(request: Request, application: UUID, caller: Officer) -> Receip
     openapi_extra=body_schema(NonAcceptanceRequest),
 )
 async def refuse_acceptance(request: Request, application: UUID, caller: Officer) -> ReceiptDetail:
-    """Does not accept: no permit is needed, or another authority, then to be named, is competent."""
+    """Does not accept, on one of `non_acceptance_grounds` of the application; another competent authority is named."""
     body, _ = await read_body(request, NonAcceptanceRequest)
     return await _act(
         request,
@@ -261,6 +196,12 @@ async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str
         materials=_materials(history, item),
         notices=_notices(keys, history),
         proofs=await _proofs(intake, tx, history, item, keys, bodies),
+        non_acceptance_grounds=[
+            NonAcceptanceGround(
+                reason_code=one.id, name=_name(one.name), basis=[_name(basis.says) for basis in one.basis]
+            )
+            for one in non_acceptance_grounds().values()
+        ],
     )
 
 

@@ -19,9 +19,6 @@ from tongban_intake.domain.history import History
 from tongban_intake.domain.timing import Days, receipt_due
 from tongban_intake.evidence.answers import answered
 
-OTHER_AUTHORITY = "other-authority"
-"""The reason code that takes the name of the right authority."""
-
 ReceiptState = Literal["waiting", "noticed", "accepted", "not-accepted", "withdrawn"]
 Colour = Literal["green", "yellow", "red"]
 """Green: there is time; yellow: most of it is used up; red: it is over."""
