@@ -5,7 +5,7 @@ import json
 import pytest
 import typst
 from tongban_catalog import printable
-from tongban_certificates.document import CertificateRenderer, fonts
+from tongban_certificates.document import fonts
 from tongban_certificates.document.fonts import FontsMissingError
 
 EXTENSIONS = {
@@ -41,4 +41,4 @@ def test_a_sample_of_the_table_is_drawn() -> None:
 
 def test_a_font_that_is_not_installed_is_said_at_the_start() -> None:
     with pytest.raises(FontsMissingError, match="No Such Font"):
-        CertificateRenderer(more_fonts=["No Such Font"])
+        fonts.check(typst.Fonts(), ["No Such Font"])

@@ -21,11 +21,19 @@ OpenSealed = Callable[[str, str], str]
 
 
 class NoHolderError(ValueError):
-    """The item names no holder, or the answers leave the name empty."""
+    """The item names no holder, or the answers leave the name empty: ``about`` is the item's code, or the answer's field."""
+
+    def __init__(self, about: str, message: str) -> None:
+        super().__init__(message)
+        self.about = about
 
 
 class UnknownDepartmentError(ValueError):
     """The catalogue has not registered a department that the certificate has to name."""
+
+    def __init__(self, department: str) -> None:
+        super().__init__(f"the catalogue has not registered {department}")
+        self.department = department
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +62,10 @@ def assemble(
 ) -> Assembled:
     """What stands on the certificate. Raises `NoHolderError`, `UnknownDepartmentError`, `SealBrokenError`."""
     if item.holder is None:
-        raise NoHolderError(f"the item {item.code} does not say which answer names the holder")
+        raise NoHolderError(item.code, f"the item {item.code} does not say which answer names the holder")
     holder, personal = _answer(facts, item.holder.name, open_sealed)
     if holder is None:
-        raise NoHolderError(f"the answer {item.holder.name} is empty")
+        raise NoHolderError(item.holder.name, f"the answer {item.holder.name} is empty")
     code, code_personal = (None, False) if item.holder.code is None else _answer(facts, item.holder.code, open_sealed)
     issued_on = issued_at.astimezone(CHINA).date()
     content = CertificateContent(
@@ -141,5 +149,5 @@ def _plain(facts: CaseFacts, name: str) -> str | None:
 def _department(departments: Mapping[str, Department], department: str) -> Bilingual:
     found = departments.get(department)
     if found is None:
-        raise UnknownDepartmentError(f"the catalogue has not registered {department}")
+        raise UnknownDepartmentError(department)
     return Bilingual(found.name_zh, found.name_en)

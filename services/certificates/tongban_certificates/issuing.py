@@ -31,20 +31,13 @@ from tongban_certificates.domain import FACTS, CaseFacts, DueCertificate, gather
 from tongban_certificates.registers.register import Registers
 from tongban_certificates.revocation import revoked
 from tongban_certificates.signing import CertificateSigner
-from tongban_certificates.store import CertificateRow, Failure, IssuedFile
+from tongban_certificates.store import CertificateRow, IssuedFile, NotMade
 
 REASON: Final = "签发电子证照 Certificate issued"
 
 _IDLE_SECONDS = 0.1
 _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=10)
-_FAILURES: Mapping[type[Exception], Failure] = {
-    MissingGlyphError: "missing_glyph",
-    UnknownDepartmentError: "unknown_department",
-    NoHolderError: "no_holder",
-    SealBrokenError: "seal_broken",
-    KeysRefusedError: "keys_refused",
-}
 
 HolderHash = Callable[[str, str], bytes]
 """(kind, holder's code) -> what the certificate is found by."""
@@ -157,12 +150,14 @@ class IssuingWorker(Repeating):
                 )
             )
             issued = [
-                (row, file, trace) for row, (file, trace) in zip(rows, made, strict=True) if not isinstance(file, str)
+                (row, file, trace)
+                for row, (file, trace) in zip(rows, made, strict=True)
+                if not isinstance(file, NotMade)
             ]
             await self._issue(tx, issued, items, now)
-            for row, (failure, _) in zip(rows, made, strict=True):
-                if isinstance(failure, str):
-                    await self._postpone(tx, row, failure, now)
+            for row, (why, _) in zip(rows, made, strict=True):
+                if isinstance(why, NotMade):
+                    await self._postpone(tx, row, why, now)
             telemetry.gauge("tongban.certificates.stuck", await store.count_stuck(tx))
         for row, _, _ in issued:
             logs.info("certificate.issued", number=row.number, subject=str(row.application))
@@ -214,7 +209,7 @@ class IssuingWorker(Repeating):
         departments: Mapping[str, Department],
         now: datetime,
         keys: CaseKeys | Refused,
-    ) -> tuple[IssuedFile | Failure, str | None]:
+    ) -> tuple[IssuedFile | NotMade, str | None]:
         with span("issue", row.traceparent, **{"tongban.subject": str(row.application)}) as current:
             try:
                 if isinstance(keys, Refused):
@@ -226,14 +221,14 @@ class IssuingWorker(Repeating):
                 work = partial(self._press.make, row, case, due, item, departments, now, keys, holder_hash)
                 file = await asyncio.get_running_loop().run_in_executor(self._threads, work)
             except Exception as error:  # noqa: BLE001 - whatever keeps one certificate from being made, it stays due
-                failure = _FAILURES.get(type(error), "not_made")
-                logs.warning("certificate.failed", error=error, number=row.number, reason=failure)
-                return failure, None
+                why = _why(error)
+                logs.warning("certificate.failed", error=error, number=row.number, reason=why.failure)
+                return why, None
             return file, format_traceparent(current) or row.traceparent
 
-    async def _postpone(self, tx: Tx, row: CertificateRow, failure: Failure, now: datetime) -> None:
+    async def _postpone(self, tx: Tx, row: CertificateRow, why: NotMade, now: datetime) -> None:
         pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 20), _LONGEST_PAUSE)
-        await store.postpone(tx, row.number, failure, now + pause)
+        await store.postpone(tx, row.number, why, now + pause)
 
     def _event(self, row: CertificateRow, file: IssuedFile, traceparent: str | None) -> Event:
         subject = str(row.application)
@@ -256,6 +251,22 @@ class IssuingWorker(Repeating):
                 valid_until=file.valid_until,
             ),
         )
+
+
+def _why(error: Exception) -> NotMade:
+    match error:
+        case MissingGlyphError():
+            return NotMade("missing_glyph", error.code_points)
+        case UnknownDepartmentError():
+            return NotMade("unknown_department", (error.department,))
+        case NoHolderError():
+            return NotMade("no_holder", (error.about,))
+        case KeysRefusedError():
+            return NotMade("keys_refused", (error.rule,))
+        case SealBrokenError():
+            return NotMade("seal_broken", (type(error).__name__,))
+        case _:
+            return NotMade("not_made", (type(error).__name__,))
 
 
 def _same_kind(before: CertificateRow, row: CertificateRow) -> bool:

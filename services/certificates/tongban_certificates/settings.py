@@ -25,10 +25,6 @@ class CertificatesSettings(RuntimeSettings):
     )
     issue_batch: int = Field(default=4, ge=1, le=200, description="Certificates that one transaction issues at most.")
     issue_parallel: int = Field(default=1, ge=1, description="Certificates that are drawn and signed at once.")
-    certificate_fonts: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(),
-        description="Installed font families that are asked for characters which the project's own fonts lack, with commas.",
-    )
 
     registers: Annotated[frozenset[str] | None, NoDecode] = Field(
         default=None,
@@ -51,11 +47,6 @@ class CertificatesSettings(RuntimeSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return frozenset(value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("certificate_fonts", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("pull", mode="before")
     @classmethod

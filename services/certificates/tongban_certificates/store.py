@@ -74,6 +74,14 @@ class CertificateRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NotMade:
+    """Why a certificate could not be made, and what that is about, which is never personal."""
+
+    failure: Failure
+    about: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedFile:
     """What issuing adds to a certificate. ``valid_until``: the last day on which it holds; None: it does not expire.
 
@@ -266,7 +274,7 @@ async def mark_issued(tx: Tx, files: Sequence[IssuedFile]) -> None:
     await tx.executemany(
         """
         UPDATE certificate c SET state = 'issued', issued_at = $2, valid_until = $3, sha256 = $4, holder_shown = $5,
-            failure = NULL, holder = $6, record = CASE WHEN $6::bytea IS NOT NULL THEN coalesce(
+            failure = NULL, failure_about = '{}', holder = $6, record = CASE WHEN $6::bytea IS NOT NULL THEN coalesce(
                 (SELECT e.record FROM certificate e WHERE e.number = c.replaces AND e.holder = $6 AND e.issuer = c.issuer),
                 gen_random_uuid()) END
         WHERE number = $1 AND state = 'due'
@@ -281,17 +289,19 @@ async def mark_issued(tx: Tx, files: Sequence[IssuedFile]) -> None:
     )
 
 
-async def postpone(tx: Tx, number: str, failure: Failure, retry_at: datetime) -> None:
+async def postpone(tx: Tx, number: str, why: NotMade, retry_at: datetime) -> None:
     """Keeps a certificate due, to be tried again at ``retry_at``."""
     await tx.execute(
-        "UPDATE certificate SET attempts = attempts + 1, failure = $2, retry_at = $3 WHERE number = $1 AND state = 'due'",
+        "UPDATE certificate SET attempts = attempts + 1, failure = $2, failure_about = $3, retry_at = $4 "
+        "WHERE number = $1 AND state = 'due'",
         number,
-        failure,
+        why.failure,
+        why.about,
         retry_at,
     )
 
 
-_STUCK = "number, application, issuer, kind, failure, attempts, decided_at, retry_at"
+_STUCK = "number, application, issuer, kind, failure, failure_about, attempts, decided_at, retry_at"
 
 
 async def stuck(tx: Tx | Pool, limit: int = 200) -> list[Any]:
@@ -353,13 +363,19 @@ async def file_of(tx: Tx, number: str) -> bytes | None:
 
 
 async def erase(tx: Tx, applications: Collection[UUID], shown: str) -> None:
-    """Files of these locked cases are gone, ``shown`` stands for the holder, whose code finds nothing any more."""
+    """Files of these locked cases are gone, ``shown`` stands for the holder, whose code finds nothing any more.
+
+    Nor is it known any longer which characters of a name could not be printed.
+    """
     await tx.execute(
         "DELETE FROM certificate_file USING certificate c WHERE c.number = certificate_file.number AND c.application = ANY($1)",
         list(applications),
     )
     await tx.execute(
-        "UPDATE certificate SET holder_shown = $2, holder = NULL WHERE application = ANY($1) AND holder_shown IS NOT NULL",
+        """
+        UPDATE certificate SET holder_shown = CASE WHEN holder_shown IS NOT NULL THEN $2 END, holder = NULL, failure_about = '{}'
+        WHERE application = ANY($1)
+        """,
         list(applications),
         shown,
     )

@@ -14,13 +14,19 @@ from tongban_certificates import store
 
 
 class StuckCertificate(BaseModel):
-    """One that could not be made. The log, by its number, names the characters that no font has."""
+    """One that could not be made.
+
+    ``failure_about`` is never personal: of ``missing_glyph`` the code points that no font has (``U+2EBF0``), of
+    ``unknown_department`` the department, of ``no_holder`` the answer or the item that names nobody, of ``keys_refused`` the rule
+    of access, of the others the kind of error; the log has more, by the certificate's number.
+    """
 
     number: str
     application: UUID
     issuer: str
     kind: str
     failure: store.Failure
+    failure_about: list[str]
     attempts: int
     decided_at: datetime
     retry_at: datetime
@@ -36,7 +42,7 @@ def stuck_router(pool: Pool, clock: Clock) -> APIRouter:
 
     @router.post("/ops/certificates/{number}/retry", status_code=202)
     async def retry(request: Request, number: str) -> StuckCertificate:
-        """Has one tried again at once: after a font was installed and the service started with it, or a name was corrected."""
+        """Has one tried again at once: after what it failed on was mended."""
         row = await store.retry(pool, number, clock.now())
         if row is None:
             raise Problem(

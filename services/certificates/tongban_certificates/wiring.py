@@ -40,9 +40,7 @@ async def wire(runtime: Runtime) -> Parts:
     settings = runtime.settings
     assert isinstance(settings, CertificatesSettings)
     credentials = await asyncio.to_thread(load_credentials, settings.signing_dir)
-    renderer = await asyncio.to_thread(
-        CertificateRenderer, parallel=settings.issue_parallel, more_fonts=settings.certificate_fonts
-    )
+    renderer = await asyncio.to_thread(CertificateRenderer, parallel=settings.issue_parallel)
     press = Press(renderer, CertificateSigner(credentials), settings.verify_url)
     shelf = Shelf()
     registers = await open_registers(runtime.pool, settings, shelf)

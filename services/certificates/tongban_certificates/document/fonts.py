@@ -1,7 +1,7 @@
 """The fonts of certificates, and what they cover.
 
 ``python -m tongban_certificates.document.fonts`` writes the table of `tongban_catalog.printable` from the installed fonts; run it
-after a font was added to `FAMILIES`.
+after a font was added to `FAMILIES`. There is no setting: what a certificate can print is what was promised before submission.
 """
 
 import subprocess

@@ -24,8 +24,9 @@ class MissingGlyphError(ValueError):
 
     def __init__(self, characters: Sequence[str]) -> None:
         self.characters = tuple(characters)
-        points = ", ".join(f"U+{ord(character):04X}" for character in self.characters)
-        super().__init__(f"no font of the certificates has {points}: {', '.join(fonts.FAMILIES)} are asked")
+        self.code_points = tuple(f"U+{ord(character):04X}" for character in self.characters)
+        asked = ", ".join(fonts.FAMILIES)
+        super().__init__(f"no font of the certificates has {', '.join(self.code_points)}: {asked} are asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,12 @@ class _Compilers:
 class CertificateRenderer:
     """Renders certificates on up to ``parallel`` threads at once; Typst lets Python go on meanwhile.
 
-    ``font_directories`` are searched before the system's fonts. ``more_fonts``: families that are asked after `fonts.FAMILIES`.
-    Raises `FontsMissingError`.
+    ``font_directories`` are searched before the system's fonts. Raises `FontsMissingError`.
     """
 
-    def __init__(
-        self, font_directories: Sequence[Path] = (), *, parallel: int = 2, more_fonts: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, font_directories: Sequence[Path] = (), *, parallel: int = 2) -> None:
         installed = typst.Fonts(font_paths=list(font_directories))
-        self._families = (*fonts.FAMILIES, *more_fonts)
-        fonts.check(installed, self._families)
+        fonts.check(installed)
         self._idle: queue.LifoQueue[_Compilers] = queue.LifoQueue()
         for _ in range(parallel):
             certificate = typst.Compiler(_TEMPLATES / "certificate.typ", font_paths=installed)
@@ -64,20 +61,20 @@ class CertificateRenderer:
         compilers = self._idle.get()
         try:
             by_family = self._families_of(compilers.glyph, characters)
-            stated = [_stated(family, drawn) for family, drawn in by_family.items() if family != self._families[0]]
-            data = content.to_json(qr.svg(content.verification), self._families, stated)
+            stated = [_stated(family, drawn) for family, drawn in by_family.items() if family != fonts.FAMILIES[0]]
+            data = content.to_json(qr.svg(content.verification), fonts.FAMILIES, stated)
             return _compile(compilers.certificate, data, content.issued_on)
         finally:
             self._idle.put(compilers)
 
     def _families_of(self, glyph: typst.Compiler, characters: Sequence[str]) -> dict[str, list[str]]:
         """Characters by the family that draws them. Raises `MissingGlyphError`."""
-        if _can_draw(glyph, self._families[:1], "".join(characters)):
-            return {self._families[0]: list(characters)}
+        if _can_draw(glyph, fonts.FAMILIES[:1], "".join(characters)):
+            return {fonts.FAMILIES[0]: list(characters)}
         found: dict[str, list[str]] = {}
         missing = []
         for character in characters:
-            family = next((one for one in self._families if _can_draw(glyph, [one], character)), None)
+            family = next((one for one in fonts.FAMILIES if _can_draw(glyph, [one], character)), None)
             if family is None:
                 missing.append(character)
             else:
