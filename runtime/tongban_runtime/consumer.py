@@ -12,7 +12,7 @@ too long ends the process (`tongban_runtime.health`).
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,6 +25,7 @@ from tongban_runtime.fetching import following, new_client
 from tongban_runtime.health import Heartbeat
 from tongban_runtime.positions import Position
 from tongban_runtime.records import Record
+from tongban_runtime.rivals import Announcement, Announcing
 from tongban_runtime.standing import Standing, StandReason
 
 CONSUMER_SETTINGS = {
@@ -70,12 +71,14 @@ class Consumer:
         heartbeat: Heartbeat,
         standing: Standing,
         stall_limit: float,
+        serves_alone: Mapping[str, frozenset[str] | None] | None = None,
     ) -> None:
         self._name = name
         self._replica = replica
         self._bootstrap = bootstrap
         self._group = topic_prefix + name
         self._topics = sorted(topic_prefix + topic for topic in processor.registry.topics())
+        self._announcement = Announcement(topic_prefix=topic_prefix, serves=dict(serves_alone or {}))
         self._pool = pool
         self._heartbeat = heartbeat
         self._standing = standing
@@ -96,6 +99,7 @@ class Consumer:
                 bootstrap_servers=self._bootstrap,
                 group_id=self._group,
                 group_instance_id=f"{self._group}-{self._replica}",
+                partition_assignment_strategy=(Announcing(self._announcement),),
                 **CONSUMER_SETTINGS,
             )
             try:

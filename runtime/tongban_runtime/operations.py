@@ -56,6 +56,15 @@ class DisbelievedRecord(BaseModel):
     noted_at: datetime
 
 
+class RivalDeployment(BaseModel):
+    """Another deployment that serves what this one alone may. ``names`` is null when both serve all of the kind."""
+
+    deployment: str
+    kind: str
+    names: list[str] | None
+    since: datetime
+
+
 class Released(BaseModel):
     """How many parked events were handled."""
 
@@ -107,6 +116,15 @@ async def not_believed(request: Request, before: int | None = None) -> list[Disb
     """The newest 200 events that somebody said who may not say them; ``before``: those below an id."""
     rows = await disbelief.overview(request.app.state.runtime.pool, before)
     return [DisbelievedRecord(**row) for row in rows]
+
+
+@router.get("/ops/rivals", dependencies=[Depends(operator)])
+async def rivals(request: Request) -> list[RivalDeployment]:
+    """Other deployments that serve the same as this one, longest first, as the process that consumes last saw them."""
+    return [
+        RivalDeployment(deployment=rival.deployment, kind=rival.kind, names=rival.names, since=since)
+        for rival, since in request.app.state.runtime.rivals.all()
+    ]
 
 
 @router.post("/ops/parked/{key}/release", dependencies=[Depends(operator)])

@@ -27,6 +27,7 @@ from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.keys import Keyring, NoVault, VaultKeyring
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
+from tongban_runtime.rivals import Rivals, RivalWatch
 from tongban_runtime.sessions import Sessions
 from tongban_runtime.settings import RuntimeSettings
 from tongban_runtime.standing import Standing
@@ -51,6 +52,7 @@ class Runtime:
     clock: Clock
     authenticator: Authenticator
     standing: Standing = field(init=False)
+    rivals: Rivals = field(init=False)
     processor: Processor | None = None
     acts: ActSigner = field(default_factory=ActSigner)
     keyring: Keyring = field(default_factory=NoVault)
@@ -58,6 +60,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         self.standing = Standing(self.clock)
+        self.rivals = Rivals(self.clock)
 
     async def close(self) -> None:
         """Lets go of the engines."""
@@ -209,6 +212,15 @@ def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str
             heartbeat=beat,
             standing=runtime.standing,
             stall_limit=settings.stall_limit,
+            serves_alone=settings.serves_alone,
+        ),
+        "rivals": lambda beat: RivalWatch(
+            bootstrap=settings.kafka,
+            topic_prefix=settings.topic_prefix,
+            deployment=settings.instance,
+            serves=settings.serves_alone,
+            rivals=runtime.rivals,
+            heartbeat=beat,
         ),
         "relay": lambda beat: Relay(settings.database.get_secret_value(), settings.kafka, settings.topic_prefix, beat),
         **parts.workers,
@@ -218,6 +230,8 @@ def _components(runtime: Runtime, parts: Parts, only: Sequence[str]) -> dict[str
     if unknown:
         raise SystemExit(f"unknown component {', '.join(sorted(unknown))}; there are {', '.join(sorted(every))}")
     chosen = [*only] if only else [name for name in factories if name != "operations"]
+    if "consumer" in chosen and "rivals" not in chosen:
+        chosen.append("rivals")
     if "api" not in chosen:
         chosen.append("operations")
     return {name: every[name](runtime.health.heartbeat(name)) for name in chosen}

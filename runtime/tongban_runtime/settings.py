@@ -1,5 +1,6 @@
 """Settings that every service has. They come from the environment; a wrong one stops the start with its name."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -64,6 +65,11 @@ class RuntimeSettings(BaseSettings):
     )
     stall_limit: float = Field(default=60.0, gt=0, description="Seconds without progress that end the process.")
     database_pool: int = Field(default=8, ge=2, description="Connections to the database.")
+
+    @property
+    def serves_alone(self) -> Mapping[str, frozenset[str] | None]:
+        """What no other deployment may serve, by kind; None for all of a kind. Others are told (`tongban_runtime.rivals`)."""
+        return {}
 
     def topic(self, name: str) -> str:
         return self.topic_prefix + name

@@ -34,6 +34,9 @@ LogEvent = Literal[
     "parked.failed-again",
     "parked.discarded",
     "parked.limit",
+    "rivals.found",
+    "rivals.gone",
+    "rivals.unseen",
     "fact.not-believed",
     "view.repositioned",
     "view.rebuilt",
@@ -67,6 +70,7 @@ MetricName = Literal[
     "tongban.events.published",
     "tongban.partition.standing",
     "tongban.facts.not_believed",
+    "tongban.rivals",
     "tongban.view.folded",
 ]
 
@@ -102,6 +106,9 @@ MESSAGES: dict[LogEvent, str] = {
     "parked.failed-again": "Events that an operator or the clock tried again failed again; they wait as before.",
     "parked.discarded": "An operator discarded what was parked; it is left out for good.",
     "parked.limit": "Too many keys of one producer were parked in a short time; its partition stands still.",
+    "rivals.found": "Another deployment serves what this one alone may serve: give it to one of them.",
+    "rivals.gone": "Another deployment no longer serves the same.",
+    "rivals.unseen": "The broker does not tell of other deployments, which may serve the same; it is asked again.",
     "fact.not-believed": "Somebody said what is not theirs to say, or an act does not hold; it counts nowhere.",
     "view.repositioned": "The view's worker starts from the position that the database holds.",
     "view.rebuilt": "A new generation of the view was built from the first event.",

@@ -1,6 +1,7 @@
 """Settings of one deployment of approvals."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -32,3 +33,7 @@ class Settings(RuntimeSettings):
     approvals_departments: Departments = Field(
         description="Ids of the departments whose steps this deployment decides, with commas. No other deployment may name them."
     )
+
+    @property
+    def serves_alone(self) -> Mapping[str, frozenset[str] | None]:
+        return {"steps": self.approvals_departments}

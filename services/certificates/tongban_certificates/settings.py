@@ -1,6 +1,7 @@
 """Settings of the certificates service, from the environment."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,10 @@ class CertificatesSettings(RuntimeSettings):
         if not all(address.startswith(("http://", "https://")) for address in value.values()):
             raise ValueError("an address must start with http:// or https://")
         return value
+
+    @property
+    def serves_alone(self) -> Mapping[str, frozenset[str] | None]:
+        return {"certificates": self.certificates_issuers, "registers": self.registers}
 
     @property
     def register_key_file(self) -> Path:

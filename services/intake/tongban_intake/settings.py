@@ -1,5 +1,6 @@
 """Settings of intake."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,6 +44,10 @@ class Settings(RuntimeSettings):
         default=30, ge=1, description="Days for which a draft is kept after its person last did something with it."
     )
     group_limit: int = Field(default=500, ge=1, le=5000, description="Applications that one commit takes at most.")
+
+    @property
+    def serves_alone(self) -> Mapping[str, frozenset[str] | None]:
+        return {"applications": None}
 
     @property
     def own_url(self) -> str:

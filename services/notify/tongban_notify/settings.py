@@ -1,5 +1,6 @@
 """Settings of notify, from the environment."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -24,3 +25,7 @@ class Settings(RuntimeSettings):
     retry_first: timedelta = Field(default=timedelta(seconds=5), description="Pause after the first failure.")
     retry_longest: timedelta = Field(default=timedelta(minutes=30), description="The longest pause between attempts.")
     give_up_after: timedelta = Field(default=timedelta(hours=24), description="Age at which a mail is given up.")
+
+    @property
+    def serves_alone(self) -> Mapping[str, frozenset[str] | None]:
+        return {"messages": None}
