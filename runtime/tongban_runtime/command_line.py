@@ -58,21 +58,35 @@ def parse(package: str, commands: Mapping[str, Command], arguments: Sequence[str
     added.add_parser("migrate", help=text, description=text)
     for name, command in commands.items():
         command.options(added.add_parser(name, help=command.text, description=command.text))
+    for one in added.choices.values():
+        one.add_argument(
+            "--env-file",
+            type=Path,
+            metavar="FILE",
+            help="设置文件，每行 TONGBAN_名称=值；环境变量优先 settings, TONGBAN_NAME=value a line; the environment wins",
+        )
     whole = list(arguments)
     if not whole or (whole[0].startswith("-") and whole[0] not in ("-h", "--help")):
         whole.insert(0, "run")
     return parser.parse_args(whole)
 
 
-def read_settings(kind: type[Settings]) -> Settings:
-    """Settings from the environment. Ends the process, with a line for each that is missing or wrong."""
+def read_settings(kind: type[Settings], env_file: Path | None = None) -> Settings:
+    """Settings from the environment, and from a file what it does not set.
+
+    Ends the process when the file cannot be read, and with a line for each setting that is missing or wrong.
+    """
+    if env_file is not None and not env_file.is_file():
+        refuse(f"没有这个设置文件 there is no such file of settings: {env_file}")
     try:
-        return kind()
+        return kind(_env_file=env_file, _env_file_encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"设置文件不能读取 the file of settings cannot be read: {env_file} ({type(error).__name__})")
     except ValidationError as error:
         refuse(
             *explained(kind, error),
-            "设置来自环境变量，清单见 README.md“您是部门”；本机系统用 make up 启动。",
-            "Settings come from the environment: README.md lists them for a department; `make up` starts a local stack.",
+            "设置来自环境变量或 --env-file 文件，清单见 README.md“您是部门”；本机系统用 make up 启动。",
+            "Settings come from the environment or an --env-file: README.md lists a department's; `make up` starts a local stack.",
         )
 
 

@@ -292,9 +292,9 @@ def main(package: str, kind: type[RuntimeSettings], wire: Wire, commands: Mappin
     """
     own = commands or {}
     options = command_line.parse(package, own, sys.argv[1:])
-    if options.command in own:
+    if options.command in own and options.env_file is None:
         command_line.borrow_local_settings(package)
-    settings = command_line.read_settings(kind)
+    settings = command_line.read_settings(kind, options.env_file)
     logs.configure(settings.instance)
     if options.command == "migrate":
         asyncio.run(migrate(settings.database.get_secret_value(), package))

@@ -17,7 +17,7 @@ from tongban_intake.settings import Settings as IntakeSettings
 from tongban_local import cli, ports, processes, programs, tokens
 from tongban_local.stack import PROJECT, Stack
 from tongban_notify.settings import Settings as NotifySettings
-from tongban_runtime.command_line import Command, borrow_local_settings, parse
+from tongban_runtime.command_line import Command, borrow_local_settings, parse, read_settings
 from tongban_runtime.settings import RuntimeSettings
 
 COMMANDS: Mapping[str, Mapping[str, Command]] = {
@@ -89,6 +89,23 @@ def test_each_missing_setting_is_a_plain_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_file_gives_what_the_environment_does_not_set(tmp_path: Path) -> None:
+    file = tmp_path / "department.env"
+    given = COMPLETE | {"TONGBAN_HTTP_PORT": "none", "TONGBAN_DATABASE_POOL": "none"}
+    file.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    done = run("tongban_approvals", "--env-file", str(file), cwd=tmp_path, TONGBAN_HTTP_PORT="8000")
+    assert done.returncode == 2
+    assert [line.split()[0] for line in done.stderr.splitlines()[:-2]] == ["TONGBAN_DATABASE_POOL"]
+
+
+def test_a_file_of_settings_that_is_missing_or_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"TONGBAN_KAFKA=\xff\xfe\n")
+    for name in ("none", "binary"):
+        done = run("tongban_approvals", "migrate", "--env-file", name, cwd=tmp_path)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert name in done.stderr
+
+
 def test_a_wrong_setting_is_a_plain_line_without_its_value(tmp_path: Path) -> None:
     done = run("tongban_approvals", cwd=tmp_path, **COMPLETE | {"TONGBAN_HTTP_PORT": "s3cret"})
     assert (done.returncode, done.stderr.count("TONGBAN_HTTP_PORT 不能使用")) == (2, 1)
@@ -150,6 +167,21 @@ def test_a_running_stack_leaves_all_that_its_commands_need(tmp_path: Path) -> No
         assert processes.MARK not in found[package]
     assert found["tongban_certificates"]["TONGBAN_INSTANCE"] == "certificates"
     assert {"TONGBAN_KAFKA", "TONGBAN_ACTS_PUBLIC"} <= found["tongban_catalog"].keys()
+
+
+def test_a_running_stack_leaves_a_file_for_one_more_replica_of_a_departments(tmp_path: Path) -> None:
+    stack = Stack("replica", tmp_path / "a folder")
+    try:
+        file = tmp_path / "approvals-reform.env"
+        file.write_text(programs.env_file(stack, "approvals-reform"))
+        port = stack.port("approvals-reform")
+    finally:
+        ports.release(stack.root)
+    settings = read_settings(ApprovalsSettings, file)
+    assert settings.approvals_departments == frozenset({"development-reform", "ecology"})
+    assert settings.acts_dir == stack.acts
+    assert settings.replica != "0"
+    assert settings.http_port != port
 
 
 def test_output_into_a_pipe_that_is_closed_ends_quietly(tmp_path: Path) -> None:

@@ -219,10 +219,12 @@ def _wait_for_http(stack: Stack, name: str, url: str, timeout: float = _PATIENCE
 def _leave_settings(stack: Stack) -> None:
     """Settings for the commands of operators, readable for this user alone, until the stack is stopped."""
     stack.settings.mkdir(mode=0o700, exist_ok=True)
-    for package, settings in programs.operators_settings(stack).items():
-        file = stack.settings / f"{package}.json"
+    left = {f"{package}.json": json.dumps(settings) for package, settings in programs.operators_settings(stack).items()}
+    left |= {f"{name}.env": programs.env_file(stack, name) for name in programs.APPROVALS}
+    for name, text in left.items():
+        file = stack.settings / name
         file.touch(0o600)
-        file.write_text(json.dumps(settings), "utf-8")
+        file.write_text(text, "utf-8")
 
 
 def _down(stack: Stack) -> None:

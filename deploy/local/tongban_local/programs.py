@@ -1,6 +1,7 @@
 """Every program of a stack, with its command line and environment."""
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from tongban_catalog.load import load_catalog
 from tongban_local import credentials, kafka, postgres
 from tongban_local.ports import HOST
 from tongban_local.processes import MARK
-from tongban_local.stack import PROJECT, SERVICES, Stack
+from tongban_local.stack import BY_HAND, PROJECT, SERVICES, Stack
 from tongban_local.supervise import Program
 
 
@@ -134,6 +135,16 @@ def operators_settings(stack: Stack) -> dict[str, dict[str, str]]:
     for settings in found.values():
         settings.pop(MARK, None)
     return found
+
+
+def env_file(stack: Stack, name: str) -> str:
+    """Settings of one more replica of a deployment, as ``--env-file`` reads them: to be started by hand beside the stack's."""
+    settings = service_environment(stack, name) | {
+        "TONGBAN_REPLICA": BY_HAND,
+        "TONGBAN_HTTP_PORT": str(stack.port(BY_HAND)),
+    }
+    del settings[MARK]
+    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items() if key.startswith("TONGBAN_"))
 
 
 def _own_settings(stack: Stack, name: str) -> dict[str, str]:

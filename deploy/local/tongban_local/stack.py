@@ -29,7 +29,9 @@ SERVICES = (
     "certificates-98",
     "notify",
 )
-_PORT_NAMES = ("kafka", "kafka-controller", "postgres", "mail", "issuer", "ministry", *SERVICES)
+BY_HAND = "by-hand"
+"""A replica that somebody starts beside the stack's own."""
+_PORT_NAMES = ("kafka", "kafka-controller", "postgres", "mail", "issuer", "ministry", BY_HAND, *SERVICES)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Stack:
 
     @property
     def settings(self) -> Path:
-        """While the stack runs: the settings of its services for the commands of operators, a file for each package."""
+        """While the stack runs: settings for operators' commands, a file for each package, and for departments' deployments."""
         return self.root / "settings"
 
     @property
