@@ -35,6 +35,7 @@ from tongban_catalog.parts import (
     Procedure,
     Quota,
     Renewal,
+    SignInFact,
     Source,
     StandardRef,
     Step,
@@ -122,6 +123,7 @@ class Item:
     joint: Joint | None
     delivery: Limit | None
     holder: Holder | None
+    from_sign_in: Mapping[str, SignInFact]
     cross_region: CrossRegion | None
     counters: tuple[Counter, ...]
     contacts: tuple[Contact, ...]
@@ -301,8 +303,8 @@ def undecided_materials(item: Item, answers: Mapping[str, Any]) -> frozenset[str
 
 
 def asked_fields(item: Item) -> tuple[str, ...]:
-    """The fields of the form that no source supplies, in the form's order: what people are asked."""
-    supplied = item.supplied
+    """The fields of the form that no source supplies and no sign-in says, in the form's order: what people are asked."""
+    supplied = item.supplied | item.from_sign_in.keys()
     return tuple(name for name in item.form.fields if name not in supplied)
 
 
@@ -346,6 +348,7 @@ def _build(definition: JsonObject) -> Item:
         joint=parts.joint(definition.get("joint")),
         delivery=parse.limit(definition.get("delivery")),
         holder=parse.holder(definition.get("holder")),
+        from_sign_in=dict(definition.get("from_sign_in", {})),
         cross_region=parse.cross_region(definition.get("cross_region")),
         counters=parse.counters(definition.get("counters", [])),
         contacts=parse.contacts(definition.get("contacts", [])),

@@ -329,6 +329,10 @@ class Joint:
         return self.choice.department_of(answers)
 
 
+SignInFact = Literal["name", "id_number", "organisation_code"]
+"""What a verified sign-in knows: the person's name and citizen's number, and the code of the organisation that they act for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The answers that name the certificate's holder and the holder's code."""

@@ -170,7 +170,8 @@ async def test_a_deadline_into_a_year_without_calendar_waits_for_the_calendar(li
 async def test_the_pension_moves_in_three_times_fifteen_days(life: World) -> None:
     one = life.catalog.item("pension-transfer")
     life.clock.set(morning("2026-03-02"))
-    case = await life.apply(life.person("applicant"), one)
+    asked = {name: value for name, value in one.form.example().items() if name not in one.from_sign_in}
+    case = await life.apply(life.citizen("applicant", "990101188001010015"), one, asked)
     new, old = life.officer("social-insurance-99"), life.officer("social-insurance-98")
     await life.move("2026-03-06")
     await life.act(case, "IN", "grant", new)

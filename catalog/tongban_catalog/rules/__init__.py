@@ -5,6 +5,7 @@ from tongban_catalog.rules.basics import codes, dates, known_bases, known_depart
 from tongban_catalog.rules.flow import flow
 from tongban_catalog.rules.forms import chosen_roles, conditions, form, references
 from tongban_catalog.rules.law import lawful
+from tongban_catalog.rules.signing_in import from_sign_in
 from tongban_catalog.rules.times import limits
 
 STANDARD_RULES: tuple[Rule, ...] = (
@@ -17,6 +18,7 @@ STANDARD_RULES: tuple[Rule, ...] = (
     form,
     conditions,
     references,
+    from_sign_in,
 )
 """What a national standard keeps on its own."""
 

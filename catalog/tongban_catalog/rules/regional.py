@@ -22,7 +22,7 @@ _ADDS = {
     "extension": ("region-adds-days", "延长期", "extensions"),
 }
 _FIXED = (
-    *("name", "summary", "service_object", "acceptance", "joint", "delivery", "holder", "cross_region"),
+    *("name", "summary", "service_object", "acceptance", "joint", "delivery", "holder", "from_sign_in", "cross_region"),
     *("case_type", "renewal", "standard"),
 )
 

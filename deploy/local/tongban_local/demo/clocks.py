@@ -92,7 +92,8 @@ async def _pension(
     stack: Stack, http: httpx.AsyncClient, applicant: Applicant, catalog: Catalog, calendar: Calendar, say: Announce
 ) -> None:
     item = catalog.item("pension-transfer")
-    case, _ = await applicant.apply(item, item.form.example())
+    asked = {name: value for name, value in item.form.example().items() if name not in item.from_sign_in}
+    case, _ = await applicant.apply(item, asked)
     desks = {
         step.id: await _desk(stack, http, step.department_of(item.form.example()))
         for step in item.steps

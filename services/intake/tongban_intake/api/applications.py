@@ -24,10 +24,13 @@ from tongban_intake.api.acting import Entered, described, enter_own, refuse_if_e
 from tongban_intake.api.bodies import ApplicationRequest, CorrectionRequest, body_schema, invalid_answers, read_body
 from tongban_intake.api.context import Intake, intake_of
 from tongban_intake.api.lean import LeanRoute
+from tongban_intake.api.proofs import token_of
 from tongban_intake.domain import filing
 from tongban_intake.domain.applying import require_may_apply
 from tongban_intake.evidence.bringing import brought_for
+from tongban_intake.evidence.signed_in import otherwise, signed_in
 from tongban_intake.group_commit import KeyReusedError, Receipt, Submission
+from tongban_intake.store import applications
 from tongban_intake.store.applications import NewApplication
 
 router = APIRouter(tags=["applications"])
@@ -70,22 +73,26 @@ async def submit(request: Request, caller: Annotated[Caller, Depends(citizen)]) 
     """
     key = idempotency_key(request)
     body, document = await read_body(request, ApplicationRequest)
-    return await apply(intake_of(request), caller, key, body, document)
+    return await apply(intake_of(request), caller, token_of(request), key, body, document)
 
 
 async def apply(
     intake: Intake,
     caller: Caller,
+    token: str,
     key: str,
     body: ApplicationRequest,
     document: object,
     draft: Begun | None = None,
 ) -> Response:
-    """Stores an application, once per key; ``document`` is the request as it was sent. Raises `Problem`."""
+    """Stores an application, once per key; ``document`` is the request as it was sent, ``token`` the caller's. Raises `Problem`."""
     item = await _item(intake, body)
     require_may_apply(item, caller.acts_for)
-    given = frozenset[str]() if draft is None else draft.given
-    body = body.model_copy(update={"answers": item.form.normalised(body.answers, given)})
+    known = await signed_in(intake.sign_in, item, caller, token)
+    if errors := otherwise(item, body.answers, known):
+        raise invalid_answers(errors)
+    given = known.keys() if draft is None else draft.given | known.keys()
+    body = body.model_copy(update={"answers": item.form.normalised({**body.answers, **known}, given)})
     if errors := form_errors(item, body.answers, given, china_day(intake.clock.now())):
         raise invalid_answers(errors)
     if errors := filing.receiver_errors(item, body.answers):
@@ -139,7 +146,7 @@ async def take_back(intake: Intake, application: UUID, caller: Caller) -> int:
 @router.post(
     "/v1/applications/{application}/corrections",
     status_code=202,
-    responses=described(400, 401, 403, 404, 409, 413, 422),
+    responses=described(400, 401, 403, 404, 409, 413, 422, 503),
     openapi_extra=body_schema(CorrectionRequest),
 )
 async def correct(request: Request, application: UUID, caller: Annotated[Caller, Depends(citizen)]) -> Response:
@@ -148,14 +155,19 @@ async def correct(request: Request, application: UUID, caller: Annotated[Caller,
     What it asks to be brought is put to `/v1/proofs/{application}/{material}/file` before.
     """
     body, _ = await read_body(request, CorrectionRequest)
-    return stored(application, await answer_correction(intake_of(request), application, caller, body))
+    return stored(
+        application, await answer_correction(intake_of(request), application, caller, token_of(request), body)
+    )
 
 
-async def answer_correction(intake: Intake, application: UUID, caller: Caller, body: CorrectionRequest) -> int:
+async def answer_correction(
+    intake: Intake, application: UUID, caller: Caller, token: str, body: CorrectionRequest
+) -> int:
     """Answers a correction request or a notice about the caller's application and returns the position.
 
     Raises `Problem` 404, 409, and 422 with ``errors`` by field.
     """
+    await _require_as_signed_in(intake, application, caller, token, body)
     with telemetry.span("correct") as span:
 
         async def act(tx: Tx) -> int:
@@ -169,6 +181,20 @@ async def answer_correction(intake: Intake, application: UUID, caller: Caller, b
             return await case.say(_correction(case, sent, keys, telemetry.format_traceparent(span)))
 
         return await transact(intake, act)
+
+
+async def _require_as_signed_in(
+    intake: Intake, application: UUID, caller: Caller, token: str, body: CorrectionRequest
+) -> None:
+    """Raises `Problem` 422 when a correction of the caller's own case says something else than the sign-in does."""
+    if await applications.applicant_of(intake.pool, application) != caller.id:
+        return
+    ref = await applications.item_of(intake.pool, application)
+    item = None if ref is None else await intake.shelf.item(intake.pool, ref)
+    if item is None or not body.answers.keys() & item.from_sign_in.keys():
+        return
+    if errors := otherwise(item, body.answers, await signed_in(intake.sign_in, item, caller, token)):
+        raise invalid_answers(errors)
 
 
 def _repeated(case: Entered, before: Event, body: CorrectionRequest, keys: CaseKeys) -> int:

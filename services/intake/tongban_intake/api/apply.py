@@ -100,7 +100,7 @@ async def start(request: Request, caller: Citizen, code: str) -> Response:
     if not (another or sent_before) and (earlier := await _begun_before(request, caller, item)):
         return await _start_page(intake, caller, item, earlier, 409)
     body = DraftRequest(item=item.code, region=item.region, language="en" if english else "zh")
-    kept, is_new = await drafts.keep_draft(intake, caller, body, once)
+    kept, is_new = await drafts.keep_draft(intake, caller, proofs.token_of(request), body, once)
     draft = kept.draft
     if agrees:
         try:
@@ -160,7 +160,7 @@ async def answer(request: Request, caller: Citizen, application: PageApplication
         answers=answers,
     )
     try:
-        changed = await drafts.replace_draft(intake, caller, application, body, seen)
+        changed = await drafts.replace_draft(intake, caller, proofs.token_of(request), application, body, seen)
     except Problem as problem:
         if problem.status != 412:
             raise
@@ -187,7 +187,7 @@ async def submit(request: Request, caller: Citizen, application: PageApplication
     async with request.form(max_files=0, max_fields=5) as form:
         seen, again = frozenset({f'"{form.get("version", "")}"'}), form.get("again") == "yes"
     try:
-        await drafts.submit_draft(intake, application, caller, seen, again=again)
+        await drafts.submit_draft(intake, application, caller, proofs.token_of(request), seen, again=again)
     except Problem as problem:
         if problem.status != 422 and problem.kind not in ("changed-elsewhere", "applied-already"):
             raise
@@ -244,9 +244,8 @@ async def sources_shown(intake: Intake, item: Item) -> list[SourceShown]:
 
 def _asked(page: ProofPage, draft: Draft) -> list[str]:
     """The fields that the person answers, in the order of the form."""
-    if not draft.origins:
-        return list(page.item.form.fields)
-    return [one.field for one in draft.origins if one.origin == "asked" and one.field in page.item.form.fields]
+    given = {one.field for one in draft.origins if one.origin != "asked"}
+    return [name for name in page.item.form.fields if name not in given]
 
 
 def _questions(

@@ -18,6 +18,7 @@ from tongban_intake.api.casefile import Opened, open_case, require_visible, seen
 from tongban_intake.api.context import intake_of
 from tongban_intake.api.page_route import PageRoute, as_typed, page_citizen
 from tongban_intake.api.pages import PageApplication, case_page
+from tongban_intake.api.proofs import token_of
 from tongban_intake.api.remedies import file_appeal
 from tongban_intake.correction_form import typed_answers
 from tongban_intake.domain.filing import MATERIAL
@@ -54,7 +55,9 @@ async def correct(
         raise _incomplete() from None
     try:
         await _bring(request, caller, application, sent)
-        return _to_case(application, await answer_correction(intake_of(request), application, caller, body))
+        return _to_case(
+            application, await answer_correction(intake_of(request), application, caller, token_of(request), body)
+        )
     except Problem as problem:
         return _again(request, opened, problem, typed)
 

@@ -16,7 +16,6 @@ from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import Pool, Tx
 from tongban_runtime.problems import Problem
-from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.types import JsonObject, Language
 from uuid_utils.compat import uuid7
 
@@ -27,14 +26,15 @@ from tongban_intake.api.applications import Begun, apply, idempotency_key
 from tongban_intake.api.bodies import ApplicationRequest, DraftRequest, body_schema, invalid, invalid_answers, read_body
 from tongban_intake.api.casefile import Summary, running_cases
 from tongban_intake.api.context import Intake, intake_of
+from tongban_intake.api.kept_drafts import KeptDraft, opened, sealed, signed_in_first, to_keep
 from tongban_intake.api.preconditions import IF_MATCH, etag, if_match, require_match
 from tongban_intake.api.turned_away import not_own, put_on_record
 from tongban_intake.domain.applying import require_may_apply
 from tongban_intake.evidence.bringing import brought_for
-from tongban_intake.evidence.picture import Picture, draft_body
+from tongban_intake.evidence.picture import Picture
 from tongban_intake.evidence.shown import OriginShown, origins
 from tongban_intake.store import applications, drafts, evidence
-from tongban_intake.store.drafts import DRAFT_FIELD, StoredDraft
+from tongban_intake.store.drafts import StoredDraft
 from tongban_intake.store.evidence import Consent
 from tongban_intake.vault.erasing import erase
 
@@ -58,7 +58,8 @@ class Draft(BaseModel):
     changed_at: datetime
     errors: list[dict[str, str]] = Field(description="What would keep it from being submitted now, by field.")
     origins: list[OriginShown] = Field(
-        default=[], description="Where every answer comes from, once the person agreed to have proofs fetched."
+        default=[],
+        description="What the sign-in gave; where every answer comes from, once the person agreed to fetching.",
     )
 
 
@@ -72,13 +73,16 @@ class DraftSummary(BaseModel):
 
 
 @router.post(
-    "", status_code=201, responses=described(400, 401, 403, 404, 409, 413, 422), openapi_extra=body_schema(DraftRequest)
+    "",
+    status_code=201,
+    responses=described(400, 401, 403, 404, 409, 413, 422, 503),
+    openapi_extra=body_schema(DraftRequest),
 )
 async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
     """Keeps a new draft, complete or not. The same Idempotency-Key, if one is sent, begins one draft only."""
     body, _ = await read_body(request, DraftRequest)
     begun_by = idempotency_key(request) if "idempotency-key" in request.headers else None
-    draft, is_new = await keep_draft(intake_of(request), caller, body, begun_by)
+    draft, is_new = await keep_draft(intake_of(request), caller, proofs.token_of(request), body, begun_by)
     response.headers["Location"] = f"/v1/drafts/{draft.draft}"
     response.headers["ETag"] = etag(draft.version)
     if not is_new:
@@ -88,7 +92,7 @@ async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
 
 
 async def keep_draft(
-    intake: Intake, caller: Caller, body: DraftRequest, begun_by: str | None = None
+    intake: Intake, caller: Caller, token: str, body: DraftRequest, begun_by: str | None = None
 ) -> tuple[Draft, bool]:
     """A new draft, or the one that ``begun_by`` began already, and whether it is new.
 
@@ -96,10 +100,10 @@ async def keep_draft(
     """
     item = await _item(intake, body.item)
     require_may_apply(item, caller.acts_for)
-    body = _normalised(item, body)
+    kept_as = await to_keep(intake, item, caller, token, body)
     now, draft = intake.clock.now(), uuid7()
     key = intake.vault.new(draft)
-    row = StoredDraft(draft, _seal(key.keys, draft, body), now, now)
+    row = StoredDraft(draft, sealed(key.keys, draft, kept_as), now, now)
     async with intake.pool.acquire() as tx, tx.transaction():
         kept = await drafts.add(tx, row, caller.id, _DRAFTS, begun_by)
         if kept == row:
@@ -113,7 +117,7 @@ async def keep_draft(
         )
     if kept != row:
         return await own_draft(intake, kept.id, caller), False
-    return _shown(intake, row, body, item), True
+    return _shown(intake, row, kept_as, item), True
 
 
 async def begun_by(intake: Intake, caller: Caller, key: str) -> UUID | None:
@@ -128,7 +132,7 @@ async def list_own(request: Request, caller: Citizen) -> list[DraftSummary]:
     rows = await drafts.of(intake.pool, caller.id)
     keys = await intake.vault.open_many(intake.pool, [row.id for row in rows])
     return [
-        DraftSummary(draft=row.id, item=_opened(keys[row.id], row).item, made_at=row.made_at, changed_at=row.changed_at)
+        DraftSummary(draft=row.id, item=opened(keys[row.id], row).item, made_at=row.made_at, changed_at=row.changed_at)
         for row in rows
         if row.id in keys
     ]
@@ -147,7 +151,7 @@ async def own_draft(intake: Intake, draft: UUID, caller: Caller) -> Draft:
     row = await drafts.find(intake.pool, draft, caller.id)
     if row is None:
         raise not_own(_not_found(), draft, caller)
-    body = _opened(await intake.vault.open(intake.pool, draft), row)
+    body = opened(await intake.vault.open(intake.pool, draft), row)
     item = await _item(intake, body.item)
     seen = await _fetching(intake, intake.pool, draft)
     return _shown(intake, row, body, item, seen, {} if seen is None else await intake.shelf.departments(intake.pool))
@@ -155,20 +159,25 @@ async def own_draft(intake: Intake, draft: UUID, caller: Caller) -> Draft:
 
 @router.put(
     "/{draft}",
-    responses=described(400, 401, 403, 404, 409, 412, 413, 422, 428, success=200),
+    responses=described(400, 401, 403, 404, 409, 412, 413, 422, 428, 503, success=200),
     openapi_extra=body_schema(DraftRequest) | IF_MATCH,
 )
 async def change(request: Request, draft: UUID, caller: Citizen, response: Response) -> Draft:
     """Replaces what a draft holds, if nobody else has changed it since it was read."""
     expected = if_match(request, required=True)
     body, _ = await read_body(request, DraftRequest)
-    changed = await replace_draft(intake_of(request), caller, draft, body, expected)
+    changed = await replace_draft(intake_of(request), caller, proofs.token_of(request), draft, body, expected)
     response.headers["ETag"] = etag(changed.version)
     return changed
 
 
 async def replace_draft(
-    intake: Intake, caller: Caller, draft: UUID, body: DraftRequest, expected: frozenset[str] | None
+    intake: Intake,
+    caller: Caller,
+    token: str,
+    draft: UUID,
+    body: DraftRequest,
+    expected: frozenset[str] | None,
 ) -> Draft:
     """Replaces what one's own draft holds, and asks for the proofs that its answers make necessary.
 
@@ -176,7 +185,7 @@ async def replace_draft(
     """
     item = await _item(intake, body.item)
     require_may_apply(item, caller.acts_for)
-    body = _normalised(item, body)
+    kept_as = await to_keep(intake, item, caller, token, body)
     if await drafts.find(intake.pool, draft, caller.id) is None:
         raise not_own(_not_found(), draft, caller)
     with telemetry.span("fetch", **{"tongban.subject": str(draft)}) as span:
@@ -190,15 +199,15 @@ async def replace_draft(
             if item.code != (await _fixed(intake, tx, draft, consent) or item.code):
                 raise _other_item()
             keys = await intake.vault.open(tx, draft)
-            row = await drafts.change(tx, draft, caller.id, _seal(keys, draft, body), intake.clock.now())
+            row = await drafts.change(tx, draft, caller.id, sealed(keys, draft, kept_as), intake.clock.now())
             if row is None:
                 raise _not_found()
             if consent is None:
-                return _shown(intake, row, body, item)
+                return _shown(intake, row, kept_as, item)
             await evidence.keep(tx, replace(consent, item=item.ref))
             await proofs.advance(intake, tx, draft, telemetry.format_traceparent(span))
             seen = await _fetching(intake, tx, draft)
-            return _shown(intake, row, body, item, seen, await intake.shelf.departments(tx))
+            return _shown(intake, row, kept_as, item, seen, await intake.shelf.departments(tx))
 
 
 @router.delete("/{draft}", status_code=204, responses=described(401, 403, success=204))
@@ -239,11 +248,13 @@ async def submit(request: Request, draft: UUID, caller: Citizen, again: bool = F
 
     Who has a case of the same item that is still open says with ``again=true`` that this is another one.
     """
-    return await submit_draft(intake_of(request), draft, caller, if_match(request, required=False), again=again)
+    return await submit_draft(
+        intake_of(request), draft, caller, proofs.token_of(request), if_match(request, required=False), again=again
+    )
 
 
 async def submit_draft(
-    intake: Intake, draft: UUID, caller: Caller, expected: frozenset[str] | None, *, again: bool
+    intake: Intake, draft: UUID, caller: Caller, token: str, expected: frozenset[str] | None, *, again: bool
 ) -> Response:
     """Applies with what one's own draft holds.
 
@@ -260,7 +271,7 @@ async def submit_draft(
         return stored(before.id, 1, headers)
     require_match(expected, row.version)
     keys = await intake.vault.open(intake.pool, draft)
-    document = _opened(keys, row).model_dump(mode="json", exclude_none=True)
+    document = opened(keys, row).model_dump(mode="json", exclude_none=True, exclude={"signed_in"})
     try:
         body = ApplicationRequest.model_validate(document)
     except ValidationError as error:
@@ -275,7 +286,7 @@ async def submit_draft(
         raise _applied_already(running)
     given = frozenset[str]() if seen.consent is None else frozenset(seen.answered.fetched)
     begun = Begun(draft, keys, frozenset(seen.proofs), given, brought_for(seen.facts, draft))
-    answer = await apply(intake, caller, key, body, document, begun)
+    answer = await apply(intake, caller, token, key, body, document, begun)
     await drafts.remove(intake.pool, draft, caller.id)
     return answer
 
@@ -292,19 +303,6 @@ async def _item(intake: Intake, code: str) -> Item:
             "There is no such item: look it up under /v1/items.",
         )
     return item
-
-
-def _normalised(item: Item, body: DraftRequest) -> DraftRequest:
-    return body.model_copy(update={"answers": item.form.normalised(body.answers)})
-
-
-def _seal(keys: CaseKeys, draft: UUID, body: DraftRequest) -> str:
-    return keys.seal(draft, DRAFT_FIELD, body.model_dump_json())
-
-
-def _opened(keys: CaseKeys, row: StoredDraft) -> DraftRequest:
-    held = draft_body(keys, row)
-    return DraftRequest.model_validate({name: held[name] for name in DraftRequest.model_fields if name in held})
 
 
 async def _fixed(intake: Intake, tx: Tx, draft: UUID, consent: Consent | None) -> str | None:
@@ -326,7 +324,7 @@ async def _fetching(intake: Intake, tx: Tx | Pool, draft: UUID) -> Picture | Non
 def _shown(
     intake: Intake,
     row: StoredDraft,
-    body: DraftRequest,
+    body: KeptDraft,
     item: Item,
     seen: Picture | None = None,
     bodies: Mapping[str, Department] | None = None,
@@ -334,17 +332,17 @@ def _shown(
     return Draft(
         draft=row.id,
         version=row.version,
-        **body.model_dump(),
+        **body.model_dump(exclude={"signed_in"}),
         made_at=row.made_at,
         changed_at=row.changed_at,
         errors=[dict(error) for error in _errors(intake, body, item, seen)],
-        origins=[] if seen is None else origins(seen, bodies or {}),
+        origins=signed_in_first(item, body, [] if seen is None else origins(seen, bodies or {})),
     )
 
 
-def _errors(intake: Intake, body: DraftRequest, item: Item, seen: Picture | None) -> list[FieldError]:
+def _errors(intake: Intake, body: KeptDraft, item: Item, seen: Picture | None) -> list[FieldError]:
     today = china_day(intake.clock.now())
-    answers = form_errors(item, body.answers, (), today) if seen is None else seen.filled(today)[1]
+    answers = form_errors(item, body.answers, body.signed_in, today) if seen is None else seen.filled(today)[1]
     errors = list(answers)
     if body.region is None:
         zh, en = "请填写 region（行政区划代码）。", "region is missing: add the code of the receiving place."

@@ -29,9 +29,9 @@ from tongban_intake.evidence.asking import MAX_ATTEMPTS, attempts, basis_text
 from tongban_intake.evidence.picture import Picture
 from tongban_intake.presentation import Words
 
-Origin = Literal["asked", "fetched", "awaited", "derived"]
+Origin = Literal["asked", "fetched", "awaited", "derived", "signed-in"]
 """``asked`` of the person, ``fetched`` from a register, ``awaited``: on its way from one; ``derived``: a rule of the item says
-that something else stands in for it."""
+that something else stands in for it; ``signed-in``: the verified sign-in says it."""
 _REFETCHED: frozenset[ProofState] = frozenset({"failed", "not-recorded"})
 
 
@@ -113,7 +113,7 @@ class OriginShown(BaseModel):
     field: str = Field(description="The answer's name, or ``materials.`` and the material's id.")
     label: Words
     origin: Origin
-    value: Any = Field(default=None, description="What was fetched.")
+    value: Any = Field(default=None, description="What was fetched, or the sign-in says.")
     material: str | None = Field(default=None, description="The proof that it comes with.")
     provider: str | None = None
     provider_name: Words | None = None
