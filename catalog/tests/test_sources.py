@@ -256,7 +256,7 @@ def test_places_lie_in_one_another() -> None:
 
 def test_the_figures_count_what_is_asked_and_what_is_fetched() -> None:
     told = figures_of("primary-school-enrolment", SCHOOL)
-    assert (len(told.asked), len(told.asked_required), len(told.fetched)) == (5, 4, 8)
+    assert (len(told.asked), len(told.asked_required), len(told.fetched)) == (5, 3, 8)
     assert (told.brought, len(told.with_source), told.by_rule) == ((), 5, ("no-guardian-proof",))
     assert told.as_json()["fields"]["share_fetched"] == pytest.approx(8 / 13, abs=0.001)
 

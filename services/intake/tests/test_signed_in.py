@@ -29,15 +29,15 @@ class Signed:
     def __init__(self, service: Service, sign_in: SignIn) -> None:
         self.service, self.person, self.sign_in = service, uuid4(), sign_in
 
-    def client(self, **claims: str | None) -> httpx.AsyncClient:
+    def client(self, acts_for: str = CODE) -> httpx.AsyncClient:
         client = self.service.client(self.person)
-        token = self.service.token(self.person, **claims)
+        token = self.service.token(self.person, acts_for=acts_for)
         client.headers["Authorization"] = f"Bearer {token}"
         self.sign_in.people[token] = {"sub": str(self.person), "name": "示例参保人", "id_number": NUMBER}
         return client
 
-    async def post(self, path: str, body: Any = None, **claims: str | None) -> httpx.Response:
-        async with self.client(**claims) as client:
+    async def post(self, path: str, body: Any = None, acts_for: str = CODE) -> httpx.Response:
+        async with self.client(acts_for) as client:
             return await client.post(path, json=body, headers={"Idempotency-Key": uuid4().hex})
 
 
