@@ -15,6 +15,7 @@ from tongban_local import tokens
 from tongban_local.tokens import TokenRequest
 from tongban_runtime.clock import Clock
 from tongban_runtime.keys import Keyring, VaultKeyring, VaultUnavailableError
+from tongban_runtime.limits import TABLE, Rate
 from tongban_runtime.service import Parts, Runtime, make_processor, open_runtime, prepare_app
 from tongban_runtime.testing.acts import signer
 from tongban_runtime.testing.keys import TestKeyring
@@ -76,7 +77,10 @@ async def wired(
     keyring: Keyring | None = None,
     **more: Any,
 ) -> AsyncIterator[Wired]:
-    """The service's own composition root, run on the given database. ``more``: further settings."""
+    """The service's own composition root, run on the given database. ``more``: further settings.
+
+    Limits are far away: tests ask faster, as fewer people, than anybody does.
+    """
     package = f"tongban_{service}"
     tokens.prepare(folder)
     if service == "certificates":
@@ -95,6 +99,7 @@ async def wired(
         smtp="127.0.0.1:25",
         public_url="http://127.0.0.1:1",
         verify_url="http://127.0.0.1:2",
+        limits=dict.fromkeys(TABLE, Rate(rate=1e6, burst=1_000_000)),
         signing_dir=folder / "signing",
         **more,
     )

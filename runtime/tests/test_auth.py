@@ -12,6 +12,7 @@ from joserfc.jwk import KeySet, OKPKey
 from tongban_runtime import failures
 from tongban_runtime.auth import AUDIENCE, SESSION_COOKIE, Authenticator, Caller, officer, public, routes_without_policy
 from tongban_runtime.keys import VaultUnavailableError
+from tongban_runtime.limits import Limiter
 from tongban_runtime.sessions import Sessions, digest_of
 
 _KEY = OKPKey.generate_key("Ed25519", {"kid": "k1", "use": "sig"})
@@ -33,6 +34,7 @@ def _token(key: OKPKey = _KEY, algorithm: str = "Ed25519", **changes: Any) -> st
 def _app() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     failures.install(app)
+    app.state.limiter = Limiter()
     app.state.authenticator = Authenticator(_ISSUER, KeySet([OKPKey.import_key(_KEY.as_dict(private=False))]))
 
     @app.get("/tasks")

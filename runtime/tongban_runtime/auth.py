@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from starlette.routing import Mount
 
 from tongban_runtime import logs
+from tongban_runtime.limits import Limiter, LimitName
 from tongban_runtime.problems import Problem
 from tongban_runtime.sessions import Sessions
 
@@ -153,11 +154,19 @@ def _names_own_host(request: Request) -> bool:
 
 
 class Policy:
-    """Who may use a route: ``dependencies=[Depends(policy)]`` or, where the caller matters, ``Depends(policy)``."""
+    """Who may use a route: ``dependencies=[Depends(policy)]`` or, where the caller matters, ``Depends(policy)``.
 
-    def __init__(self, name: str, roles: Iterable[Role]) -> None:
+    ``limits``: how often, by the names of `limits.TABLE`; without them what holds for the roles.
+    """
+
+    def __init__(self, name: str, roles: Iterable[Role], limits: Iterable[LimitName] = ()) -> None:
         self.name = name
         self.roles = frozenset(roles)
+        self.limits = tuple(limits) or (_usual_limit(self.roles),)
+
+    def within(self, *limits: LimitName) -> Self:
+        """The same policy with further limits."""
+        return type(self)(self.name, self.roles, (*self.limits, *limits))
 
     async def __call__(self, request: Request) -> Caller | None:
         """Who calls; None where nobody has to sign in. Raises `Problem` 401 or 403, and leaves a line in the log."""
@@ -168,7 +177,17 @@ class Policy:
             raise
 
     async def admit(self, request: Request) -> Caller | None:
-        """`__call__` without the line in the log."""
+        """`__call__` without the line in the log. Raises `Problem` 429 beyond the limits; who fails is counted by address."""
+        limiter: Limiter = request.app.state.limiter
+        try:
+            caller = await self._caller(request)
+        except Problem:
+            limiter.admit(("address",), request)
+            raise
+        limiter.admit(self.limits, request, caller and caller.id)
+        return caller
+
+    async def _caller(self, request: Request) -> Caller | None:
         if not self.roles:
             return None
         header = request.headers.get("authorization", "")
@@ -192,8 +211,19 @@ class Policy:
         return caller
 
 
+def _usual_limit(roles: frozenset[Role]) -> LimitName:
+    if not roles:
+        return "address"
+    return "service" if roles == {"service"} else "person"
+
+
 def note_refusal(request: Request, problem: Problem, **fields: object) -> None:
-    """Logs by the route's own path, without what the caller put into it, that a request was turned away."""
+    """Logs by the route's own path, without what the caller put into it, that a request was turned away.
+
+    Requests that are too many are counted instead: they shall not fill the log.
+    """
+    if problem.status == 429:
+        return
     route = getattr(request.scope.get("route"), "path", "")
     logs.info("access.refused", rule=problem.kind, route=route, **fields)
 
@@ -210,13 +240,18 @@ signed_in = Policy("signed-in", ("citizen", "officer", "operator"))
 
 def policies_of(route: RouteContext) -> list[str]:
     """The names of the policies that guard a route, those of the routers that include it among them."""
-    found: list[str] = []
+    return [policy.name for policy in guards_of(route)]
+
+
+def guards_of(route: RouteContext) -> list[Policy]:
+    """The policies that guard a route, those of the routers that include it among them."""
+    found: list[Policy] = []
     pending = [route.dependant]
     while pending:
         dependant = pending.pop()
         pending.extend(dependant.dependencies)
         if isinstance(dependant.call, Policy):
-            found.append(dependant.call.name)
+            found.append(dependant.call)
     return found
 
 

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tongban_runtime import problem_pages
+from tongban_runtime.connections import timed_body
 from tongban_runtime.json_bodies import MAX_BYTES, checked_json
 from tongban_runtime.problems import Problem
 
@@ -29,6 +30,8 @@ class App(FastAPI):
 
     form_targets: tuple[str, ...] = ()
     is_behind_tls: bool = False
+    body_seconds: float = 30.0
+    """How long a body may take, at first (`timed_body`)."""
     long_json: Mapping[str, int] = {}
     """Where JSON may be longer than elsewhere: bytes, by the beginning of the path."""
 
@@ -59,7 +62,8 @@ class _Front:
         elif scope["method"] == "HEAD":
             await _answer_head(self._inner, scope, receive, answer)
         else:
-            await self._inner(scope, checked_json(scope, receive, self._longest_json(scope["path"])), answer)
+            timed = timed_body(receive, self._app.body_seconds)
+            await self._inner(scope, checked_json(scope, timed, self._longest_json(scope["path"])), answer)
 
     def _longest_json(self, path: str) -> int:
         return next((most for start, most in self._app.long_json.items() if path.startswith(start)), MAX_BYTES)

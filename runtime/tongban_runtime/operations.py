@@ -20,6 +20,7 @@ router = APIRouter(tags=["operations"])
 _PAGE: Final = 200
 _MAX_NUMBER: Final = 2**63 - 1
 Number = Annotated[int, Query(ge=0, le=_MAX_NUMBER)]
+Before = Annotated[int | None, Query(ge=1, le=_MAX_NUMBER)]
 
 
 class ParkedRecord(BaseModel):
@@ -112,7 +113,7 @@ async def parked(request: Request, after: Number = 0) -> list[ParkedRecord]:
 
 
 @router.get("/ops/not-believed", dependencies=[Depends(operator)])
-async def not_believed(request: Request, before: int | None = None) -> list[DisbelievedRecord]:
+async def not_believed(request: Request, before: Before = None) -> list[DisbelievedRecord]:
     """The newest 200 events that somebody said who may not say them; ``before``: those below an id."""
     rows = await disbelief.overview(request.app.state.runtime.pool, before)
     return [DisbelievedRecord(**row) for row in rows]

@@ -20,11 +20,13 @@ from tongban_runtime.auth import Authenticator, fetch_jwks
 from tongban_runtime.batch import Processor
 from tongban_runtime.clock import Clock, ShiftedClock, SystemClock
 from tongban_runtime.command_line import Command, StartRefusedError
+from tongban_runtime.connections import Bounds, protocol_within
 from tongban_runtime.consumer import Consumer
 from tongban_runtime.database import Pool, create_pool, migrate, wait_until_ready
 from tongban_runtime.front import App
 from tongban_runtime.health import Health, Heartbeat
 from tongban_runtime.keys import Keyring, NoVault, VaultKeyring
+from tongban_runtime.limits import Limiter
 from tongban_runtime.registry import Registry
 from tongban_runtime.relay import Relay
 from tongban_runtime.rivals import Rivals, RivalWatch
@@ -88,6 +90,8 @@ class HttpServer:
 
     def __init__(self, app: FastAPI, settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
         self._heartbeat = heartbeat
+        proxies = settings.trusted_proxies
+        bounds = Bounds(settings.head_seconds, None if proxies else settings.connections_per_address)
         self._shared = (settings.http_host, settings.http_port) if settings.http_share_port else None
         self._server = _QuietServer(
             uvicorn.Config(
@@ -97,6 +101,12 @@ class HttpServer:
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=5,
+                timeout_keep_alive=5,
+                limit_concurrency=settings.connections,
+                http=protocol_within(bounds),
+                ws="none",
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=proxies,
                 lifespan="off",
             )
         )
@@ -142,6 +152,7 @@ def new_app(title: str, description: str = "") -> App:
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.limiter = Limiter()
     documentation.install(app)
     return app
 
@@ -150,6 +161,8 @@ def prepare_app(app: App, runtime: Runtime) -> App:
     """Gives an app what every service's app has: errors as problems, health, operations, the runtime in its state."""
     failures.install(app)
     app.is_behind_tls = runtime.settings.behind_tls
+    app.body_seconds = runtime.settings.body_seconds
+    app.state.limiter = Limiter(runtime.settings.limits, runtime.settings.streams_per_person)
     app.include_router(operations.router)
     app.state.runtime = runtime
     app.state.authenticator = runtime.authenticator

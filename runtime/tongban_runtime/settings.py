@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tongban_runtime.auth import AUDIENCE
+from tongban_runtime.limits import STREAMS_PER_PERSON, LimitName, Rate
 
 
 class RuntimeSettings(BaseSettings):
@@ -31,6 +32,24 @@ class RuntimeSettings(BaseSettings):
     )
     behind_tls: bool = Field(
         default=False, description="People reach this service through a proxy that ends TLS: answers say so (HSTS)."
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks of proxies, with commas; only theirs is X-Forwarded-For believed.",
+    )
+    limits: dict[LimitName, Rate] = Field(
+        default={}, description='Rates other than the usual ones, as JSON: `{"look-up": {"rate": 1, "burst": 20}}`.'
+    )
+    streams_per_person: int = Field(
+        default=STREAMS_PER_PERSON, ge=1, description="Event streams that one person may follow at once."
+    )
+    connections: int = Field(default=1000, ge=10, description="Open connections; beyond them requests get 503.")
+    connections_per_address: int = Field(
+        default=200, ge=1, description="Open connections of one address, where no proxy stands before the service."
+    )
+    head_seconds: float = Field(default=10.0, gt=0, description="Seconds that a request's line and headers may take.")
+    body_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds that a body may take; one more for each 16 KiB that have come."
     )
     token_issuer: str = Field(description="The `iss` that tokens must carry.")
     token_audience: str = Field(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
@@ -19,8 +19,10 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tongban_runtime.settings import RuntimeSettings
 from tongban_runtime.vocabulary import MetricName, SpanName
+
+if TYPE_CHECKING:
+    from tongban_runtime.settings import RuntimeSettings
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("tongban")
@@ -56,7 +58,7 @@ def _as_row(span: ReadableSpan) -> dict[str, object]:
     }
 
 
-def configure(settings: RuntimeSettings) -> None:
+def configure(settings: "RuntimeSettings") -> None:
     """Sets up this process's traces and metrics; without a collector or a file they go nowhere."""
     resource = Resource.create({"service.name": settings.instance, "service.instance.id": settings.replica})
     provider = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(settings.trace_ratio))
@@ -76,10 +78,10 @@ def shutdown() -> None:
         provider.shutdown()
 
 
-def count(name: MetricName, amount: int = 1) -> None:
+def count(name: MetricName, amount: int = 1, **attributes: str) -> None:
     if name not in _counters:
         _counters[name] = metrics.get_meter("tongban").create_counter(name)
-    _counters[name].add(amount)
+    _counters[name].add(amount, attributes)
 
 
 def gauge(name: MetricName, value: float, **attributes: str | int) -> None:

@@ -69,6 +69,7 @@ MetricName = Literal[
     "tongban.events.parked",
     "tongban.events.published",
     "tongban.partition.standing",
+    "tongban.requests.limited",
     "tongban.facts.not_believed",
     "tongban.rivals",
     "tongban.view.folded",

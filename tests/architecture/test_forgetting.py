@@ -7,8 +7,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tongban_runtime.auth import routes_without_policy
+from fastapi.routing import APIRoute, iter_route_contexts
+from tongban_runtime.auth import guards_of, routes_without_policy
 from tongban_runtime.database import run_dbmate
+from tongban_runtime.limits import TABLE
 from tongban_runtime.registry import Registry, Replay
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.events.applications import ApplicationSubmitted
@@ -27,6 +29,37 @@ async def service(request: pytest.FixtureRequest, engines: Any, database: Any, t
 @pytest.mark.parametrize("service", SERVICES, indirect=True)
 async def test_every_route_has_exactly_one_policy(service: Wired) -> None:
     assert routes_without_policy(service.parts.app) == []
+
+
+STRICTER = {
+    ("certificates", "/verify/{number}"): {"look-up", "look-ups"},
+    ("certificates", "/verify"): {"look-up", "look-ups"},
+    ("certificates", "/v1/registers/{resource}/import"): {"upload"},
+    ("certificates", "/registers/{resource}"): {"upload"},
+    ("intake", "/v1/cases/search"): {"search"},
+    ("intake", "/v1/drafts"): {"draft"},
+    ("intake", "/apply/{code}"): {"draft"},
+    ("intake", "/v1/proofs/{case}/{material}/file"): {"upload"},
+    ("intake", "/proofs/{application}/{material}/file"): {"upload"},
+    ("intake", "/applications/{application}/corrections"): {"upload"},
+    ("intake", "/applications/{application}/materials"): {"upload"},
+}
+"""What takes files, begins drafts, or could be counted through."""
+
+
+@pytest.mark.parametrize("service", SERVICES, indirect=True)
+async def test_every_route_has_the_limits_of_its_kind(service: Wired) -> None:
+    """Who has not signed in counts by address, a person by who it is; stricter limits stand where they are due."""
+    name = service.runtime.settings.instance.split("-")[0]
+    stricter: dict[tuple[str, str], set[str]] = {}
+    for route in iter_route_contexts(service.parts.app.routes):
+        for policy in guards_of(route) if isinstance(route.original_route, APIRoute) else ():
+            usual, *more = policy.limits
+            by_role = {frozenset(): "address", frozenset({"service"}): "service"}.get(policy.roles, "person")
+            assert (usual, set(more) - set(TABLE)) == (by_role, set()), route.path
+            if more:
+                stricter[name, str(route.path_format)] = set(more)
+    assert stricter == {place: limits for place, limits in STRICTER.items() if place[0] == name}
 
 
 @pytest.mark.parametrize("service", SERVICES, indirect=True)

@@ -24,6 +24,7 @@ from tongban_certificates.registers.register import Registers
 from tongban_certificates.settings import CertificatesSettings
 from tongban_runtime import failures
 from tongban_runtime.auth import SESSION_COOKIE, Authenticator, routes_without_policy
+from tongban_runtime.limits import Limiter
 from tongban_runtime.registry import Registry
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.events.catalog import ResourcePublished
@@ -63,6 +64,7 @@ async def app(pool: Any, shelf: Shelf, clock: FakeClock, registry: Registry, reg
     ]
     await hear(pool, registry, published)
     app = FastAPI()
+    app.state.limiter = Limiter()
     app.include_router(bound(RegisterDesk(pool, clock, shelf, registers, {"public-security"})))
     failures.install(app)
     app.state.key = OKPKey.generate_key("Ed25519")

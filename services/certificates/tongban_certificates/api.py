@@ -52,6 +52,8 @@ _REVOKED: Mapping[store.RevokedFor, tuple[str, str]] = {
 PublicState = Literal["valid", "expired", "revoked"]
 
 router = APIRouter()
+_look_up = public.within("look-up", "look-ups")
+"""Numbers of certificates cannot be counted through."""
 
 
 class Name(BaseModel):
@@ -222,7 +224,9 @@ async def verify_form(number: str | None = None) -> Response:
     return _page("电子证照核验", "Verify a certificate")
 
 
-@router.get("/verify/{number}", dependencies=[Depends(public)], tags=["verification"], response_model=PublicCertificate)
+@router.get(
+    "/verify/{number}", dependencies=[Depends(_look_up)], tags=["verification"], response_model=PublicCertificate
+)
 async def verify_number(request: Request, number: str) -> Response:
     """The register's entry for a number: a page, or JSON for clients that accept it before HTML."""
     desk = _desk(request)
@@ -243,7 +247,7 @@ async def verify_number(request: Request, number: str) -> Response:
     return _page("证照核验结果", "Verification result", result=_standing(found), certificate=found)
 
 
-@router.post("/verify", dependencies=[Depends(public)], tags=["verification"], response_model=Check)
+@router.post("/verify", dependencies=[Depends(_look_up)], tags=["verification"], response_model=Check)
 async def verify_file(request: Request) -> Response:
     """Checks an uploaded PDF (multipart field ``file``, 5 MiB at most): a page, or JSON for clients that accept it first."""
     desk = _desk(request)

@@ -186,6 +186,18 @@ async def test_events_follow_the_case_to_its_end(service: Service, citizen: UUID
         assert b"retry: " in missed.content
 
 
+async def test_a_person_follows_ten_streams_at_once_and_no_more(service: Service, citizen: UUID, case: str) -> None:
+    async with service.client(citizen) as client:
+        followed = [asyncio.create_task(client.get(f"/v1/applications/{case}/events")) for _ in range(10)]
+        await asyncio.sleep(0.5)
+        refused = await client.get(f"/v1/applications/{case}/events")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        await fold(service, finished_case(case))
+        assert {(await one).status_code for one in followed} == {200}
+        again = await client.get(f"/v1/applications/{case}/events")
+        assert again.status_code == 200
+
+
 async def test_many_waiters_share_one_poller(service: Service, citizen: UUID, case: str) -> None:
     follower = follower_of(service.app)
     before = follower.queries

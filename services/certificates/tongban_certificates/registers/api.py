@@ -16,6 +16,7 @@ from tongban_certificates.registers.news import MAX_NEWS, NewsError, NewsFault, 
 from tongban_certificates.registers.page_api import page_router
 from tongban_certificates.registers.reports import MAX_TOLD, ImportReport, told
 from tongban_certificates.registers.requests import (
+    Importer,
     Officer,
     confirmed,
     desk_of,
@@ -99,7 +100,7 @@ async def list_own(request: Request, caller: Officer) -> list[RegisterSummary]:
 
 
 @router.post("/v1/registers/{resource}/import")
-async def bring_in(request: Request, resource: str, caller: Officer, preview: bool = False) -> ImportReport:
+async def bring_in(request: Request, resource: str, caller: Importer, preview: bool = False) -> ImportReport:
     """A table (multipart field ``file``): CSV in UTF-8 or GB 18030, or an Excel workbook, whose sheet the field ``sheet`` names.
 
     Good rows go in, bad ones are told. With ``preview=true`` nothing goes in before ``POST /v1/registers/{resource}/imports/{id}``.

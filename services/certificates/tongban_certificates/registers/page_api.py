@@ -13,6 +13,7 @@ from tongban_certificates import pages
 from tongban_certificates.registers import template
 from tongban_certificates.registers.reports import told
 from tongban_certificates.registers.requests import (
+    Importer,
     Officer,
     confirmed,
     desk_of,
@@ -51,7 +52,7 @@ async def template_file(request: Request, resource: str, caller: Officer) -> Res
 
 
 @page_router.post("/registers/{resource}")
-async def preview_from_page(request: Request, resource: str, caller: Officer) -> Response:
+async def preview_from_page(request: Request, resource: str, caller: Importer) -> Response:
     """Shows what a table would do. Nothing counts yet."""
     known = await resource_of(request, resource, caller)
     try:

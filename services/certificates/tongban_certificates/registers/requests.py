@@ -16,6 +16,7 @@ from tongban_certificates.registers.table import MAX_BYTES
 from tongban_certificates.upload import file_and_text_of
 
 Officer = Annotated[Caller, Depends(officer)]
+Importer = Annotated[Caller, Depends(officer.within("upload"))]
 
 
 def desk_of(request: Request) -> RegisterDesk:

@@ -31,6 +31,7 @@ from tongban_intake.presentation import Words, basis_words
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 Citizen = Annotated[Caller, Depends(page_citizen)]
+_Beginner = Annotated[Caller, Depends(page_citizen.within("draft"))]
 
 _ANSWER = "answer."
 _FIELDS = 200
@@ -88,7 +89,7 @@ async def _start_page(
 
 
 @router.post("/apply/{code}")
-async def start(request: Request, caller: Citizen, code: str) -> Response:
+async def start(request: Request, caller: _Beginner, code: str) -> Response:
     """Begins a draft; with the person's consent the proofs are asked for at once."""
     intake = intake_of(request)
     item = await item_in_force(intake, code, None)

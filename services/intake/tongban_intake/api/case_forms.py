@@ -25,6 +25,7 @@ from tongban_intake.domain.filing import MATERIAL
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 
+_Bringer = Annotated[Caller, Depends(page_citizen.within("upload"))]
 _ANSWER = "answer."
 _MATERIAL = "material."
 _FIELDS = 200
@@ -41,9 +42,7 @@ async def withdraw(
 
 
 @router.post("/applications/{application}/corrections")
-async def correct(
-    request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
-) -> Response:
+async def correct(request: Request, caller: _Bringer, application: PageApplication) -> Response:
     """Answers a notice or correction request; what is wrong is shown beside the fields, and files that were taken stay."""
     opened = await _opened(request, application, caller)
     sent = await _read(request)
@@ -63,9 +62,7 @@ async def correct(
 
 
 @router.post("/applications/{application}/materials")
-async def supplement(
-    request: Request, caller: Annotated[Caller, Depends(page_citizen)], application: PageApplication
-) -> Response:
+async def supplement(request: Request, caller: _Bringer, application: PageApplication) -> Response:
     """Brings promised materials."""
     opened = await _opened(request, application, caller)
     sent = await _read(request)

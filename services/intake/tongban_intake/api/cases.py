@@ -20,7 +20,7 @@ from tongban_intake.store.case_index import Kind
 from tongban_intake.vault.searching import MOST, Found, search
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
-Officer = Annotated[Caller, Depends(officer)]
+Officer = Annotated[Caller, Depends(officer.within("search"))]
 
 _SHORTEST: Final = 6
 _LONGEST: Final = 40

@@ -40,6 +40,7 @@ from tongban_intake.vault.erasing import erase
 
 router = APIRouter(prefix="/v1/drafts", tags=["drafts"])
 Citizen = Annotated[Caller, Depends(citizen)]
+_Beginner = Annotated[Caller, Depends(citizen.within("draft"))]
 
 _DRAFTS = 50
 """How many drafts one person may have."""
@@ -78,7 +79,7 @@ class DraftSummary(BaseModel):
     responses=described(400, 401, 403, 404, 409, 413, 422, 503),
     openapi_extra=body_schema(DraftRequest),
 )
-async def begin(request: Request, caller: Citizen, response: Response) -> Draft:
+async def begin(request: Request, caller: _Beginner, response: Response) -> Draft:
     """Keeps a new draft, complete or not. The same Idempotency-Key, if one is sent, begins one draft only."""
     body, _ = await read_body(request, DraftRequest)
     begun_by = idempotency_key(request) if "idempotency-key" in request.headers else None

@@ -35,6 +35,7 @@ from tongban_intake.store import applications
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 Citizen = Annotated[Caller, Depends(page_citizen)]
+_Bringer = Annotated[Caller, Depends(page_citizen.within("upload"))]
 
 _TEXT = 2000
 _UPLOAD_BYTES = 21 * 1024 * 1024
@@ -176,7 +177,7 @@ async def refetch(request: Request, caller: Citizen, application: PageApplicatio
 
 
 @router.post("/proofs/{application}/{material}/file")
-async def upload(request: Request, caller: Citizen, application: PageApplication, material: str) -> Response:
+async def upload(request: Request, caller: _Bringer, application: PageApplication, material: str) -> Response:
     """Brings a material as a file; what is wrong with the file is said beside it."""
     intake = intake_of(request)
     page = await proof_page_of(intake, application, caller)

@@ -1,12 +1,14 @@
 """Following an application: its status, one's own list, and events as they happen."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 from tongban_runtime.auth import Caller, citizen, signed_in
+from tongban_runtime.limits import Limiter
 
 from tongban_intake.api.casefile import Summary, follower_of, open_case, own_applications, require_visible, seen_at
 from tongban_intake.api.context import intake_of
@@ -54,11 +56,25 @@ async def follow(request: Request, application: UUID, caller: Annotated[Caller, 
     seen = (await view.seen(intake.pool, [application])).get(application)
     if seen is not None and seen.version <= last and decode(seen.status).state in FINAL_STATES:
         return Response(status_code=204)
-    return StreamingResponse(
+    return _Followed(
+        caller,
         _stream(request, application, owned, last),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+class _Followed(StreamingResponse):
+    """Events for one of the few streams that a caller may follow at once. Raises `Problem` 429 for one too many."""
+
+    def __init__(self, caller: Caller, content: AsyncIterator[str], **more: Any) -> None:
+        super().__init__(content, **more)
+        self._caller = caller
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limiter: Limiter = scope["app"].state.limiter
+        with limiter.stream(self._caller.id):
+            await super().__call__(scope, receive, send)
 
 
 def _last_event_id(request: Request) -> int:

@@ -56,7 +56,7 @@ async def put_file(
     request: Request,
     case: UUID,
     material: Material,
-    caller: Annotated[Caller, Depends(citizen)],
+    caller: Annotated[Caller, Depends(citizen.within("upload"))],
     promise: Annotated[bool, Query(description="The person promises that it is true: grade D.")] = False,
 ) -> Response:
     """Brings a material as a file, when something calls for it. The same file again, after it was kept, gets the same answer.
