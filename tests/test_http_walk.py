@@ -36,42 +36,26 @@ _ROLES: Final = {
 }
 _HUGE: Final = 10**30
 _WRONG_TEXTS: Final = (
-    "0",
     "-1",
-    " ",
-    str(2**31),
     str(2**63),
-    str(_HUGE),
     "x" * 3_000,
     "\x00",
     "\ufffd",
-    "'",
-    "../..",
-    "null",
     "0001-01-01T00:00:00+14:00",
     "MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMHwwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDU=",
     "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwNSJd",
 )
 _WRONG_VALUES: Final[tuple[Any, ...]] = (
     None,
-    "",
     " ",
     {},
-    [],
     [None],
-    {"": ""},
-    True,
-    -1,
-    0,
-    2**31,
     2**63,
-    _HUGE,
     1e308,
     "x" * 3_000,
     "a\x00b",
     "\ud800",
     "0001-01-01T00:00:00+14:00",
-    "s1.",
 )
 _SOMEBODY: Final = str(UUID(int=5))
 _LONGEST_HOLD: Final = 0.05
@@ -137,7 +121,7 @@ def _requests(document: Any, route: Any, operation: Any) -> Iterator[tuple[str, 
     body = operation.get("requestBody")
     if body is None and "POST" in route.methods:
         fields = ("decision", "request", "item", "region", "language", "material", "code", "state", "way", "grounds")
-        for text in ("", "x" * 3_000, "\x00", "\ufffd", str(_HUGE)):
+        for text in ("", "x" * 3_000, "\x00", str(_HUGE)):
             yield _address(route.path_format, plain), {"data": dict.fromkeys(fields, text)}
             yield _address(route.path_format, plain), {"data": {}, "files": {"file": (text[:99] or "a", b"%PDF-\x00")}}
     if body is not None:
@@ -164,7 +148,7 @@ def _bodies(document: Any, content_type: str, schema: Any) -> Iterator[dict[str,
     else:
         names = list(schema.get("properties", {"value": {}}))
         for name in names:
-            for text in ("", " ", "x" * 3_000, "\x00", "0", str(_HUGE)):
+            for text in ("", "x" * 3_000, "\x00", str(_HUGE)):
                 yield {"data": dict.fromkeys(names, "1") | {name: text}}
                 yield {"data": dict.fromkeys(names, "1") | {name: text}, "files": {"file": ("a\x00.pdf", b"%PDF-")}}
 
