@@ -15,6 +15,7 @@ from tongban_schemas.events.access import AccessRule, Purpose
 from tongban_schemas.types import JsonObject
 
 from tongban_runtime.problems import Problem
+from tongban_runtime.recusal import RECUSALS
 from tongban_runtime.sealing import CaseKeys, KeyMissingError
 
 RELEASES: Final = "/v1/vault/releases"
@@ -252,6 +253,8 @@ _WORDS: Mapping[AccessRule, tuple[str, str]] = {
     "request-expired": ("该数据请求已过期。", "The request has expired."),
     "not-the-applicant": ("不是申请人本人。", "This is not the applicant."),
     "duty-missing": ("该人员没有这项职责。", "The officer does not have the duty that this takes."),
+    "own-application": RECUSALS["own-application"],
+    "own-decision": RECUSALS["own-decision"],
     "forged-source": ("答复不是由数据源部门作出的。", "The answer does not come from the source that was asked."),
     "erased": ("个人数据已依规定删除。", "The personal data were erased under a retention rule."),
 }

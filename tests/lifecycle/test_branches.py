@@ -108,13 +108,13 @@ async def test_a_quorum_of_two_takes_two_officers(life: World) -> None:
 
 async def test_an_annulled_decision_takes_the_certificate_with_it_and_what_rested_on_it(life: World) -> None:
     case = await _case(life, item(304, [*_STEPS, _LAST]))
-    land = life.officer("natural-resources", "head")
+    land, head = life.officer("natural-resources"), life.officer("natural-resources", "head")
     ecology, housing = life.officer("ecology"), life.officer("housing")
     for name, who in (("LAND", land), ("ECO", ecology), ("BUILD", housing)):
         await life.act(case, name, "grant", who)
     (first,) = await _issued(life, case, 1)
     body = {"reason_code": "facts-unclear", "reason": "审查有误", "reopen": True}
-    await life.act(case, "LAND", "annulment", land, body)
+    await life.act(case, "LAND", "annulment", head, body)
     (revoked,) = await life.said(case, CertificateRevoked)
     (annulled,) = [event for event in await life.facts(case) if isinstance(event.data, ApprovalAnnulled)]
     assert (revoked.number, revoked.cause, revoked.because) == (first.number, "annulled", annulled.id)
@@ -129,7 +129,7 @@ async def test_an_annulled_decision_takes_the_certificate_with_it_and_what_reste
 
 async def test_an_appeal_annuls_a_refusal_and_the_case_goes_on(life: World) -> None:
     case = await _case(life, item(305, [step("LAND", "land"), step("ECO", "ecology")]))
-    land = life.officer("natural-resources", "supervisor")
+    land, above = life.officer("natural-resources"), life.officer("natural-resources", "supervisor")
     await life.act(case, "ECO", "grant", life.officer("ecology"))
     await life.act(case, "LAND", "refuse", land, {"reason_code": "conditions-not-met", "reason": "选址不符"})
     (refusal,) = [event for event in await life.facts(case) if isinstance(event.data, ApprovalRefused)]
@@ -142,7 +142,7 @@ async def test_an_appeal_annuls_a_refusal_and_the_case_goes_on(life: World) -> N
     assert answer.status_code == 202, answer.text
     await life.settle()
     assert len(await life.said(case, ApplicationAppealed)) == 1
-    await life.act(case, "LAND", "appeal-decision", land, {"outcome": "annulled", "text": "撤销原决定,重新办理"})
+    await life.act(case, "LAND", "appeal-decision", above, {"outcome": "annulled", "text": "撤销原决定,重新办理"})
     await life.act(case, "LAND", "grant", land)
     assert len(await _issued(life, case, 1)) == 1
 

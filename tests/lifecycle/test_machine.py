@@ -213,7 +213,8 @@ class Life(RuleBasedStateMachine):
         self._ask("intake", path, clerk, body, allowed=allowed, repeated=repeated)
 
     def _step(self, name: str, verb: str, body: object, *, allowed: bool, repeated: bool = False) -> None:
-        who = self.world.officer(_DEPARTMENTS[name], *_DUTIES)
+        reviews = verb in ("annulment", "appeal-decision")
+        who = self.world.officer(_DEPARTMENTS[name], *_DUTIES, name="reviewer" if reviews else "officer")
         unknown = self.model.steps[name].state == "closed"
         path = f"/v1/tasks/{self.case}/{name}/{verb}"
         allowed = allowed and not unknown

@@ -48,6 +48,8 @@ AccessRule = Literal[
     "request-expired",
     "not-the-applicant",
     "duty-missing",
+    "own-application",
+    "own-decision",
     "forged-source",
     "erased",
 ]

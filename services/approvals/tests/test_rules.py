@@ -216,7 +216,7 @@ async def test_an_annulment_takes_down_what_rests_on_it_until_it_is_granted_anew
     for name in ("AA", "BB"):
         await desk.post(f"{name}/grant")
     assert _kind(await desk.post("AA/annulment", ANNULMENT)) == (403, "duty-required")
-    assert (await desk.post("AA/annulment", ANNULMENT, duties=["head"]))[0] == 200
+    assert (await desk.post("AA/annulment", ANNULMENT, officer=COLLEAGUE, duties=["head"]))[0] == 200
     assert [await desk.state(name) for name in ("AA", "BB", "CC")] == [("open", 2), ("suspended", 1), ("open", 1)]
     counts = {one["step"]: one["counts"] for one in (await desk.get("BB"))["decisions"]}
     assert counts == {"BB": False}
@@ -233,7 +233,7 @@ async def test_an_annulment_takes_down_what_rests_on_it_until_it_is_granted_anew
 async def test_an_annulment_for_good_ends_the_case(deploy: MakeDeployment) -> None:
     desk = await _desk(deploy, item([step("AA"), step("BB", "heritage")]))
     await desk.post("AA/grant")
-    answer = await desk.post("AA/annulment", {**ANNULMENT, "reopen": False}, duties=["head"])
+    answer = await desk.post("AA/annulment", {**ANNULMENT, "reopen": False}, officer=COLLEAGUE, duties=["head"])
     assert (answer[0], answer[1]["state"]) == (200, "annulled")
     assert await desk.state("BB") == ("cancelled", 1)
     assert _kind(await desk.post("BB/grant")) == (409, "decision-annulled")
@@ -253,7 +253,7 @@ async def test_a_supervisor_decides_an_appeal(deploy: MakeDeployment, outcome: s
     await desk.deployment.hear(appealed(desk.subject, decision))
     assert (await desk.get("AA"))["appeals"][0]["grounds"] == "why"
     assert _kind(await desk.post("AA/appeal-decision", body, duties=["head"])) == (403, "duty-required")
-    assert (await desk.post("AA/appeal-decision", body, duties=["supervisor"]))[0] == 200
+    assert (await desk.post("AA/appeal-decision", body, officer=COLLEAGUE, duties=["supervisor"]))[0] == 200
     assert _kind(await desk.post("AA/appeal-decision", body, duties=["supervisor"])) == (409, "no-appeal")
     assert [one.outcome for one in await desk.said(ApprovalAppealDecided)] == [outcome]
     after = [await desk.state(name) for name in ("AA", "BB")]

@@ -11,6 +11,7 @@ from tongban_intake import handlers
 from tongban_runtime import acts
 from tongban_runtime.testing.clock import FakeClock
 from tongban_schemas.envelope import Event, event_id
+from tongban_schemas.events.access import AccessRefused
 from tongban_schemas.events.applications import (
     ApplicationAccepted,
     ApplicationCorrected,
@@ -131,6 +132,20 @@ async def test_only_receivers_of_the_body_come_to_the_desk(counter: Counter) -> 
     assert kind_of(other) == kind_of(nothing) == (404, "receipt-not-found")
     async with counter.service.client(counter.person) as client:
         assert (await client.get("/v1/receipts")).status_code == 403
+
+
+async def test_who_applied_does_not_receive(counter: Counter) -> None:
+    case = await counter.apply(MATERIALS)
+    wanted = {"reason_code": "not-required", "reason": "?"}
+    for verb, body in (("", None), ("accept", None), ("notice", NOTICE), ("non-acceptance", wanted)):
+        answer = await counter.at_desk(case, verb, body, officer=counter.person)
+        assert kind_of(answer) == (403, "own-application"), verb
+        assert "回避" in answer.json()["detail_zh"]
+    (attempt,) = await counter.said(case, AccessRefused)
+    assert isinstance(attempt.data, AccessRefused)
+    assert (attempt.data.rule, attempt.data.officer) == ("own-application", counter.person)
+    assert await counter.said(case, ApplicationAccepted) == []
+    assert (await counter.at_desk(case, "accept")).status_code == 200
 
 
 async def test_an_officer_accepts_once(counter: Counter) -> None:

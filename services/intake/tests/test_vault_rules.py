@@ -140,6 +140,12 @@ def test_a_step_sees_its_inputs_and_how_to_reach_the_person() -> None:
         assert asked("approvals", "decide", [*allowed, beyond], "housing", step="FW") == "scope"
 
 
+def test_who_applied_is_given_nothing_as_an_officer() -> None:
+    more: dict[str, Any] = {"step": "FW", "officer": SCHOOL_CASE.applicant}
+    for service, purpose in (("approvals", "decide"), ("approvals", "remedy"), ("intake", "receive")):
+        assert asked(service, purpose, ["home_address"], "housing", **more) == "own-application"  # type: ignore[arg-type]
+
+
 def test_a_step_without_inputs_sees_all() -> None:
     definition = dict(SCHOOL.definition)
     definition["steps"] = [

@@ -14,6 +14,7 @@ from tongban_runtime.auth import Caller, Duty
 from tongban_runtime.database import Tx
 from tongban_runtime.facts import Case
 from tongban_runtime.keys import Attempt, KeyRequest, keys_for
+from tongban_runtime.recusal import recused
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event, EventData, event_id
 from tongban_schemas.events.access import AccessRule, Purpose
@@ -22,7 +23,7 @@ from tongban_schemas.types import Act, ActKind
 from tongban_approvals import store
 from tongban_approvals.actions.conflicts import conflict_problem, duty_required, not_found
 from tongban_approvals.casework import Casework, Play, Surroundings, ref_of
-from tongban_approvals.domain import MODELS, History, conflict, source_of
+from tongban_approvals.domain import MODELS, History, conflict, recusal, source_of
 from tongban_approvals.store import DeskTask
 
 Said = tuple[EventData, tuple[str, ...]]
@@ -63,6 +64,15 @@ class OpenCase:
     @property
     def history(self) -> History:
         return self.play.history
+
+    async def require_impartial(
+        self, caller: Caller, department: str, step: str | None, purpose: Purpose, reviewed: UUID | None = None
+    ) -> None:
+        """Raises `Problem` 403 for who applied, and for whose decision is ``reviewed``; the attempt is on record."""
+        if (why := recusal(caller.id, self.history, reviewed)) is not None:
+            attempt = Attempt(UUID(self.subject), purpose, why, department, step, officer=caller.id)
+            await self.casework.keyring.turned_away([attempt])
+            raise recused(why)
 
     def seal(self, keys: CaseKeys, model: type[EventData], names: Sequence[str], field: str, text: str) -> str:
         """A text for a field of the event of this type that ``names`` tell apart in the case."""
@@ -165,18 +175,25 @@ async def lock_case(tx: Tx, casework: Casework, application: UUID) -> OpenCase:
 
 
 async def look(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str) -> Desk:
-    """The task with its case, not locked. Raises `Problem` 404."""
+    """The task with its case, not locked. Raises `Problem` 404, or 403 for who applied."""
     task = await _task(tx, casework, caller, application, step, "decide")
-    return _desk(await open_case(tx, casework, application), task, caller)
+    found = await open_case(tx, casework, application)
+    await found.require_impartial(caller, task.department, step, "decide")
+    return _desk(found, task, caller)
 
 
 async def enter(
     tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, purpose: Purpose = "decide"
 ) -> Desk:
-    """The locked task with its case. ``purpose``: of whoever is turned away, for the record. Raises `Problem` 404."""
+    """The locked task with its case. ``purpose``: of whoever is turned away, for the record.
+
+    Raises `Problem` 404, or 403 for who applied.
+    """
     await _task(tx, casework, caller, application, step, purpose)
     found = await lock_case(tx, casework, application)
-    return _desk(found, await _task(tx, casework, caller, application, step, purpose), caller)
+    task = await _task(tx, casework, caller, application, step, purpose)
+    await found.require_impartial(caller, task.department, step, purpose)
+    return _desk(found, task, caller)
 
 
 async def _task(tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, purpose: Purpose) -> DeskTask:

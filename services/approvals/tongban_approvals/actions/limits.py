@@ -141,6 +141,7 @@ async def _led(tx: Tx, case: OpenCase, caller: Caller) -> Due:
         if await store.parts_of(tx, application) & caller.departments:
             raise not_found()
         await turn_away(tx, case.casework, caller, application, None, "decide")
+    await case.require_impartial(caller, joint.lead_of(case.history.answers), None, "decide")
     if case.history.end is not None:
         raise conflict_problem(case.history.end)
     due = joint_due(case.history, case.item, case.around.almanac)

@@ -26,12 +26,14 @@ _STANDS_IN_THE_WAY: dict[str, ActionConflict] = {
 async def find(
     tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, opinion: str
 ) -> tuple[AskedOpinion, OpenCase]:
-    """What the caller's department was asked, with its case. Raises `Problem` 404."""
+    """What the caller's department was asked, with its case. Raises `Problem` 404, or 403 for who applied."""
     departments = caller.departments & casework.departments
     asked = await store.find_opinion(tx, application, step, opinion, departments)
     if asked is None:
         await turn_away(tx, casework, caller, application, step, "opinion")
-    return asked, await open_case(tx, casework, application)
+    case = await open_case(tx, casework, application)
+    await case.require_impartial(caller, asked.asked, step, "opinion")
+    return asked, case
 
 
 async def give(

@@ -1,4 +1,5 @@
-"""Taking decisions back: annulment by the head of the department, and decisions on appeals by a supervisor."""
+"""Taking decisions back: annulment by the head of the department, and decisions on appeals by a supervisor; never
+by who made the decision."""
 
 from uuid import UUID
 
@@ -43,6 +44,7 @@ async def annul(
         raise conflict_problem("application-withdrawn", state=desk.task.state)
     if latest is None or latest.id in desk.history.standing.annulments:
         raise conflict_problem("nothing-to-annul", state=desk.task.state)
+    await desk.require_impartial(caller, desk.task.department, step, "remedy", reviewed=latest.id)
     keys = await desk.keys(annulment_field(step), purpose="remedy")
     return await desk.decide(tx, _annulled(desk, keys, latest.id, reason_code, reason, reopen=reopen, appeal=None))
 
@@ -66,6 +68,7 @@ async def decide_appeal(
     found = _waiting(desk, appeal)
     if found is None:
         raise conflict_problem("no-appeal", state=desk.task.state)
+    await desk.require_impartial(caller, desk.task.department, step, "remedy", reviewed=found.decision)
     decisions = desk.history.standing.decisions
     count = 1 + sum(
         one.outcome is not None and one.decision in decisions and decisions[one.decision].step == step

@@ -7,6 +7,7 @@ and never made again: what was decided is itself a fact.
 from tongban_approvals.domain.desk import ConflictKind, OpinionTask, Task, TaskState, conflict, opinion_tasks, tasks
 from tongban_approvals.domain.history import MODELS, CaseEnd, History, item_of
 from tongban_approvals.domain.react import RULE_NOT_MET, Move, Verb, grounds, react
+from tongban_approvals.domain.recusal import recusal
 from tongban_approvals.domain.steps import source_of
 from tongban_approvals.domain.time import Almanac, Due, Moment, dues, joint_due, moments
 
@@ -32,6 +33,7 @@ __all__ = [
     "moments",
     "opinion_tasks",
     "react",
+    "recusal",
     "source_of",
     "tasks",
 ]

@@ -49,6 +49,7 @@ class History:
     ``announced``: the materials of which the application says that its proofs were asked for.
     """
 
+    applicant: UUID | None
     submitted_at: datetime | None
     accepted_at: datetime | None
     number: str | None
@@ -177,6 +178,7 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
     for fact in own:
         steps.add(fact)
     return History(
+        applicant=_applicant(submitted),
         submitted_at=None if submitted is None else submitted.time,
         accepted_at=accepted_at,
         number=number,
@@ -199,6 +201,12 @@ def _fold(ordered: Sequence[Event], item: Item) -> History:
         appeals=steps.appeals(),
         rejected=steps.rejected,
         ids=frozenset(fact.id for fact in ordered),
+    )
+
+
+def _applicant(submitted: Event | None) -> UUID | None:
+    return (
+        submitted.data.applicant if submitted is not None and isinstance(submitted.data, ApplicationSubmitted) else None
     )
 
 

@@ -17,6 +17,7 @@ from tongban_runtime.auth import Caller, officer
 from tongban_runtime.database import Tx
 from tongban_runtime.keys import KeyRequest, KeysRefusedError
 from tongban_runtime.problems import Problem
+from tongban_runtime.recusal import recused
 from tongban_runtime.sealing import CaseKeys, SealBrokenError
 from tongban_schemas.events.applications import NOTICE_FIELD
 from tongban_schemas.events.evidence import evidence_field, evidence_text_field
@@ -42,7 +43,7 @@ from tongban_intake.domain.history import History
 from tongban_intake.domain.receiving import Receipt, ReceiptState
 from tongban_intake.evidence.picture import picture
 from tongban_intake.evidence.shown import ProofDetail, proof_detail
-from tongban_intake.store import receipts
+from tongban_intake.store import applications, receipts
 
 router = APIRouter(prefix="/v1/receipts", tags=["receipts"])
 Officer = Annotated[Caller, Depends(officer)]
@@ -143,8 +144,7 @@ async def _act(
     with telemetry.span("receive", **{"tongban.subject": str(application)}) as span:
 
         async def act(tx: Tx) -> ReceiptDetail:
-            if await receipts.find(tx, application, desks) is None:
-                raise TurnedAway(_not_found(), application, caller, "receive", "not-your-case")
+            await _row(tx, application, desks, caller)
             case = await enter(intake, tx, application)
             if case.known is None:
                 raise not_heard_yet()
@@ -180,10 +180,20 @@ def _not_found() -> Problem:
     )
 
 
-async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str], caller: Caller) -> ReceiptDetail:
+async def _row(tx: Tx, application: UUID, desks: frozenset[str], caller: Caller) -> receipts.DeskReceipt:
+    """The application at one of the caller's desks. Raises `TurnedAway` 404, and 403 for who applied."""
     row = await receipts.find(tx, application, desks)
-    item = None if row is None else await intake.shelf.item(tx, row.item)
-    if row is None or item is None:
+    if row is None:
+        raise TurnedAway(_not_found(), application, caller, "receive", "not-your-case")
+    if await applications.applicant_of(tx, application) == caller.id:
+        raise TurnedAway(recused("own-application"), application, caller, "receive", "own-application")
+    return row
+
+
+async def _shown(intake: Intake, tx: Tx, application: UUID, desks: frozenset[str], caller: Caller) -> ReceiptDetail:
+    row = await _row(tx, application, desks, caller)
+    item = await intake.shelf.item(tx, row.item)
+    if item is None:
         raise TurnedAway(_not_found(), application, caller, "receive", "not-your-case")
     heard = (await hearing.recall(tx, intake.shelf, [application], domain.MODELS)).get(str(application), ())
     history = History.of(str(application), heard, item)

@@ -36,12 +36,12 @@ def not_own(problem: Problem, case: UUID, caller: Caller) -> TurnedAway:
 async def put_on_record(intake: Intake, away: TurnedAway) -> None:
     """Says it in the case, the same attempt once an hour; of a case that nobody has, a line in the log says it.
 
-    What became of one's own draft is nobody's attempt.
+    What became of one's own draft is nobody's attempt; handling one's own application as an officer is.
     """
     attempt = away.attempt
     async with intake.pool.acquire() as tx, tx.transaction():
         owner = await _owner(tx, attempt.application)
-        if owner is not None and owner != away.caller.id:
+        if owner is not None and (owner != away.caller.id or attempt.rule == "own-application"):
             await intake.vault.turned_away(tx, Asker("intake", away.caller.departments), [attempt])
     if owner is None:
         logs.info("access.refused", rule="unknown-case", purpose=attempt.purpose, case=str(attempt.application))

@@ -128,6 +128,8 @@ def judge(asker: Asker, wanted: KeyRequest, case: CaseKnown, now: datetime) -> A
         return "service-not-permitted"
     if case.erased:
         return "erased"
+    if wanted.officer is not None and wanted.officer == case.applicant:
+        return "own-application"
     covered = _RULES[wanted.purpose](wanted, case, now)
     if isinstance(covered, str):
         return covered
