@@ -47,7 +47,8 @@ async def absorb(
     found = []
     for case in touched:
         counted = _only(heard[case.subject].counted, models)
-        fresh = [one for one in counted if one.id in case.fresh]
+        # What only tells who may speak is news too: what was said before it may count from now on.
+        fresh = [one for one in heard[case.subject].counted if one.id in case.fresh]
         if fresh:
             newest = {one.id: one for one in events if one.subject == case.subject}
             found.append(replace(case, facts=counted, cause=newest.get(fresh[-1].id, fresh[-1])))

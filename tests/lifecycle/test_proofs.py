@@ -244,3 +244,12 @@ async def test_a_draft_waits_for_the_answers_that_are_on_their_way(life: World) 
     life.clock.advance(timedelta(seconds=5))
     await life.settle()
     await families.submitted(life, who, case)
+
+
+async def test_a_certificate_comes_where_the_decision_rests_on_a_proof_of_another_deployment(life: World) -> None:
+    who = families.family(life)
+    await families.registered(life, who, ["social-insurance-99"])
+    item = await life.offer(families.insured(97, ["employer", "holder_name"]))
+    case = await families.applied(life, who, item)
+    await life.act(case, "LAND", "grant", life.officer("natural-resources"))
+    assert (await families.issued(life, case)).kind == item.certificate.kind

@@ -300,6 +300,10 @@ def permit(address: str = ADDRESS) -> dict[str, object]:
     }
 
 
+async def _unheard(_: Any, __: Any) -> None:
+    """Nothing is issued in this world, so nobody needs the requests as facts of their cases."""
+
+
 async def make_world(pool: Any, departments: frozenset[str] | None = None) -> World:
     """A world that knows the catalogue and a record of `PARENT` and of `COMPANY` in every register here."""
     clock, shelf, keyring, elsewhere = FakeClock(cases.START + timedelta(hours=1)), Shelf(), TestKeyring(), Elsewhere()
@@ -309,7 +313,7 @@ async def make_world(pool: Any, departments: frozenset[str] | None = None) -> Wo
     sharing = Sharing(pool, clock, shelf, keyring, registers, departments)
     registry = Registry()
     shelf.register(registry)
-    SharingHandlers(clock, departments).register(registry)
+    SharingHandlers(clock, departments, _unheard).register(registry)
     world = World(
         pool,
         clock,

@@ -82,8 +82,12 @@ class CertificateHandlers:
         Duplicates: facts are a set; a case has one certificate that is not revoked, and each is revoked once.
         Failure: a case whose item or issuing body is not known yet waits for the catalogue.
         """
-        await self.settle(tx, await hearing.absorb(tx, self._shelf, events, FACTS))
+        await self.hear(tx, events)
         return Done()
+
+    async def hear(self, tx: Tx, events: Sequence[Event]) -> None:
+        """Takes events in as facts of their cases, and brings the certificates of those that learned something in line."""
+        await self.settle(tx, await hearing.absorb(tx, self._shelf, events, FACTS))
 
     async def on_erased(self, tx: Tx, events: Sequence[Event]) -> Outcome:
         """Deletes the files of erased cases, which nobody can open any more, and shows their holders no more.

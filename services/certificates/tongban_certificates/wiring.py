@@ -46,7 +46,7 @@ async def wire(runtime: Runtime) -> Parts:
     registers = await open_registers(runtime.pool, settings, shelf)
     handlers = CertificateHandlers(shelf, runtime.clock, runtime.keyring, registers, settings.certificates_issuers)
     desk = RegisterDesk(runtime.pool, runtime.clock, shelf, registers, settings.registers)
-    sharing = parts(runtime, shelf, registers, settings.registers)
+    sharing = parts(runtime, shelf, registers, handlers.hear, settings.registers)
     registry = handlers.registry()
     sharing.register(registry)
 

@@ -1,6 +1,6 @@
 """What the sources hear: requests, objections and disputes, and that a certificate ended a case."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
 from tongban_catalog import hearing
@@ -19,12 +19,16 @@ from tongban_certificates.sharing import receivers, store
 from tongban_certificates.sharing.domain import MEDIATION, NEGOTIATION, NEXT_STAGE
 from tongban_certificates.sharing.store import Timer, TurnedAway
 
+Hear = Callable[[Tx, Sequence[Event]], Awaitable[None]]
+"""Takes requests in as facts of their cases: what a source answers counts by them, whichever source it is."""
+
 
 class SharingHandlers:
-    """``departments``: those whose registers this deployment serves; None: all."""
+    """``departments``: those whose registers this deployment serves; None: all. ``hear``: is given every request."""
 
-    def __init__(self, clock: Clock, departments: Collection[str] | None) -> None:
+    def __init__(self, clock: Clock, departments: Collection[str] | None, hear: Hear) -> None:
         self._clock = clock
+        self._hear = hear
         self._departments = None if departments is None else frozenset(departments)
 
     def register(self, registry: Registry) -> None:
@@ -72,6 +76,7 @@ class SharingHandlers:
                     objections.append(event)
                 case _:
                     pass
+        await self._hear(tx, [event for event in events if isinstance(event.data, EvidenceRequested)])
         await store.add_requests(tx, asked, self._clock.now())
         await self._object(tx, objections, forged)
         await self._dispute(tx, disputes)

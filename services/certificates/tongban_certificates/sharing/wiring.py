@@ -14,7 +14,7 @@ from tongban_certificates.sharing import api, receivers
 from tongban_certificates.sharing.answerer import Answerer
 from tongban_certificates.sharing.context import Sharing
 from tongban_certificates.sharing.corrector import Corrector
-from tongban_certificates.sharing.handlers import SharingHandlers
+from tongban_certificates.sharing.handlers import Hear, SharingHandlers
 
 
 class SharingParts(NamedTuple):
@@ -26,12 +26,12 @@ class SharingParts(NamedTuple):
 
 
 def parts(
-    runtime: Runtime, shelf: Shelf, registers: Registers, departments: Collection[str] | None = None
+    runtime: Runtime, shelf: Shelf, registers: Registers, hear: Hear, departments: Collection[str] | None = None
 ) -> SharingParts:
-    """The parts; from now on the registers tell of their changes. ``departments``: see `Sharing`."""
+    """The parts; from now on the registers tell of their changes. ``departments``: see `Sharing`, ``hear``: `SharingHandlers`."""
     sharing = Sharing(runtime.pool, runtime.clock, shelf, runtime.keyring, registers, departments)
     registers.listen(receivers.enqueue)
-    handlers = SharingHandlers(runtime.clock, departments)
+    handlers = SharingHandlers(runtime.clock, departments, hear)
     return SharingParts(
         router=api.bound(sharing),
         workers={
