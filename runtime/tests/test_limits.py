@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -17,9 +18,11 @@ from tongban_runtime import failures, telemetry
 from tongban_runtime.auth import Caller, Policy, citizen, public
 from tongban_runtime.connections import MAX_HEAD, Bounds, protocol_within
 from tongban_runtime.front import App
+from tongban_runtime.health import Heartbeat
 from tongban_runtime.limits import Buckets, Limiter, Rate, address_of
 from tongban_runtime.problems import Problem
-from tongban_runtime.service import new_app
+from tongban_runtime.service import HttpServer, new_app
+from tongban_runtime.settings import RuntimeSettings
 
 HEAD_SECONDS = 0.3
 BODY_SECONDS = 0.3
@@ -223,3 +226,27 @@ async def test_beyond_all_connections_a_service_is_busy(app: App) -> None:
         assert (await _send(port, _POST + b"Connection: close\r\n\r\n1234567890")).startswith(b"HTTP/1.1 503")
         for _, writer in held:
             writer.close()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9"), ("192.0.2.7", "127.0.0.1")]
+)
+async def test_only_a_proxy_that_is_named_says_for_whom_it_asks(app: App, proxies: str, seen: str) -> None:
+    @app.get("/address", dependencies=[Depends(public)])
+    async def address(request: Request) -> str:
+        return address_of(request)
+
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    settings = RuntimeSettings.model_validate(
+        {"instance": "one", "kafka": "none", "database": "none", "token_issuer": "none", "token_jwks": "none"}
+        | {"http_port": port, "trusted_proxies": proxies}
+    )
+    server = HttpServer(app, settings, Heartbeat("api"))
+    running = asyncio.create_task(server.run())
+    transport = httpx.AsyncHTTPTransport(retries=5)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://127.0.0.1:{port}") as client:
+        answer = await client.get("/address", headers={"X-Forwarded-For": "203.0.113.9"})
+    server.stop()
+    await running
+    assert answer.json() == seen
