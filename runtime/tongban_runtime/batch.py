@@ -265,6 +265,8 @@ class Processor:
                 found = await _found(find, tx)
                 events: list[Event] = []
                 for one in found:
+                    if not one.kept:
+                        raise NotDoneError(Park("oversized", "its bytes are not kept here: the topic has them"))
                     match self._read(one.record):
                         case Unreadable(reason, detail, _):
                             raise NotDoneError(Park(reason, detail))

@@ -131,13 +131,13 @@ async def rivals(request: Request) -> list[RivalDeployment]:
 @router.post("/ops/parked/{key}/release", dependencies=[Depends(operator)])
 async def release(request: Request, key: str) -> Released:
     """Handles the parked events of a key again, in order; 409 when the first of them fails again."""
-    return await _released(request.app.state.runtime.processor.release(key))
+    return await _released(request.app.state.runtime.processor.release(_key(key)))
 
 
 @router.post("/ops/parked/{key}/discard", dependencies=[Depends(operator)])
 async def discard(request: Request, key: str) -> Discarded:
     """Leaves the parked events of a key out for good, and lets later ones be handled."""
-    return await _discarded(request.app.state.runtime.processor.discard(key))
+    return await _discarded(request.app.state.runtime.processor.discard(_key(key)))
 
 
 @router.post("/ops/parked/records/{number}/release", dependencies=[Depends(operator)])
@@ -150,6 +150,13 @@ async def release_record(request: Request, number: int) -> Released:
 async def discard_record(request: Request, number: int) -> Discarded:
     """Leaves a record out for good that was parked without a key."""
     return await _discarded(request.app.state.runtime.processor.discard_record(_number(number)))
+
+
+def _key(key: str) -> str:
+    """A key as it is parked: escaped, so none holds a NUL, which a text column could not be asked for."""
+    if "\0" in key:
+        raise _nothing_parked()
+    return key
 
 
 def _number(number: int) -> int:

@@ -1,7 +1,8 @@
 """A case that cannot be handled waits alone: parked by key, in order, in the consumer's own database.
 
 Parking cannot fail by what a record holds. Its bytes are stored as bytes; what is stored as text beside them, for operators, is
-escaped and short.
+escaped and short. What names no case can come in floods: of each consumer's, the first `KEPT_WITHOUT_KEY` keep their bytes if
+these are few; of the others the place and the reason stay, and the broker has the record.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ from tongban_runtime.telemetry import count
 LIMIT_WINDOW: Final = "10 minutes"
 LATEST_RETRY: Final = "1 hour"
 """A retry that is further away than this was set by a clock that ran ahead, and is due."""
+
+KEPT_WITHOUT_KEY: Final = 1000
+KEPT_BYTES: Final = 16 * 1024
 
 _DETAIL_CHARACTERS: Final = 500
 
@@ -46,12 +50,18 @@ class Waiting:
     id: int
     record: Record
 
+    @property
+    def kept(self) -> bool:
+        """Whether its bytes are here; a record that had none at all is as one whose bytes are not."""
+        return bool(self.record.headers or self.record.key is not None or self.record.body is not None)
+
 
 async def park(tx: Tx, consumer: str, parked: Sequence[Parked], keys_limit: int) -> None:
     """Sets records aside. Raises `ParkingLimitError` when that would make too many keys of one producer wait."""
     if not parked:
         return
     producers = [item.record.producer for item in parked]
+    kept = await _kept(tx, consumer, parked)
     await tx.executemany(
         """
         INSERT INTO parked (consumer, topic, partition, record_offset, key, event_id, type, reason, detail, retry_at,
@@ -59,7 +69,10 @@ async def park(tx: Tx, consumer: str, parked: Sequence[Parked], keys_limit: int)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
         """,
-        [(consumer, *_columns(item), producer) for item, producer in zip(parked, producers, strict=True)],
+        [
+            (consumer, *_columns(item, keeps), producer)
+            for item, keeps, producer in zip(parked, kept, producers, strict=True)
+        ],
     )
     await _check_limit(tx, consumer, keys_limit, _that_make_keys_wait(parked, producers))
     for item in parked:
@@ -74,9 +87,25 @@ async def park(tx: Tx, consumer: str, parked: Sequence[Parked], keys_limit: int)
     count("tongban.events.parked", len(parked))
 
 
-def _columns(item: Parked) -> tuple[Any, ...]:
+async def _kept(tx: Tx, consumer: str, parked: Sequence[Parked]) -> list[bool]:
+    """Of which records the bytes are kept: all that make a key wait, and few and small ones of the others."""
+    room = 0
+    if any(item.key is None for item in parked):
+        room = KEPT_WITHOUT_KEY - await tx.fetchval(
+            "SELECT count(*) FROM (SELECT FROM parked WHERE consumer = $1 AND key IS NULL LIMIT $2) AS keyless",
+            consumer,
+            KEPT_WITHOUT_KEY,
+        )
+    found = []
+    for item in parked:
+        small = item.key is not None or (room > 0 and item.record.size <= KEPT_BYTES)
+        room -= item.key is None
+        found.append(item.reason != "oversized" and small)
+    return found
+
+
+def _columns(item: Parked, kept: bool) -> tuple[Any, ...]:
     record = item.record
-    kept = item.reason != "oversized"
     return (
         record.place.topic,
         record.place.partition,

@@ -69,6 +69,16 @@ class Record:
         except MalformedRecordError:
             return _UNREADABLE
 
+    @property
+    def size(self) -> int:
+        """Bytes of key, headers and body."""
+        return len(self.key or b"") + self.headers_size + len(self.body or b"")
+
+    @property
+    def headers_size(self) -> int:
+        """Bytes of all names and values; a name that is not UTF-8 counts by its characters."""
+        return sum(len(name) + len(value or b"") for name, value in self.headers)
+
     def header(self, name: str) -> str | None:
         """The first header of the name, to be shown."""
         return shown(next((value for key, value in self.headers if key == name), None))
@@ -122,7 +132,7 @@ def _too_large(record: Record) -> str | None:
     body = len(record.body or b"")
     if body > MAX_BODY_BYTES:
         return f"{body} bytes, {MAX_BODY_BYTES} at most"
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    headers = record.headers_size
     return f"{headers} bytes of headers, {MAX_HEADERS_BYTES} at most" if headers > MAX_HEADERS_BYTES else None
 
 
