@@ -50,6 +50,7 @@ LogEvent = Literal[
     "exchange.exported",
     "certificate.issued",
     "certificate.failed",
+    "certificate.unprintable",
     "sharing.answer-failed",
     "sharing.correction-failed",
     "notification.sent",
@@ -64,6 +65,7 @@ SpanName = Literal[
 MetricName = Literal[
     "tongban.alarms.rung",
     "tongban.certificates.stuck",
+    "tongban.certificates.unprintable",
     "tongban.events.handled",
     "tongban.events.ignored",
     "tongban.events.parked",
@@ -123,6 +125,7 @@ MESSAGES: dict[LogEvent, str] = {
     "exchange.exported": "The rows of the national platform were written.",
     "certificate.issued": "A certificate was signed and stored.",
     "certificate.failed": "A certificate could not be made; it stays due.",
+    "certificate.unprintable": "An application holds characters that no installed font has; its certificate will wait for one.",
     "sharing.answer-failed": "An answer could not be made from a record; the request is tried again.",
     "sharing.correction-failed": "A receiver could not be told of a record's change; it is tried again.",
     "notification.sent": "A message was handed over.",

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from tongban_catalog.department import Department
 from tongban_catalog.item import Item
+from tongban_catalog.printed import SUBJECT_FIELD
 from tongban_schemas.events.approvals import grant_field
 from tongban_schemas.types import JsonObject
 
 from tongban_certificates.document import Bilingual, CertificateContent, DecisionLine, SaidLine
 from tongban_certificates.domain import CHINA, CaseFacts, DueCertificate, Grant
-
-SUBJECT_FIELD: Final = "project_name"
-"""The answer that names what the certificate is about, where the item asks for one."""
 
 OpenSealed = Callable[[str, str], str]
 """(field, sealed value) -> the value. Raises `SealBrokenError`."""

@@ -120,6 +120,19 @@ async def test_from_the_consent_to_the_submission_only_what_is_asked_is_typed(de
     assert f'href="/applications/{draft}"' in late.text
 
 
+async def test_a_name_that_cannot_be_printed_yet_is_told_before_submitting_and_stops_nobody(desk: Desk) -> None:
+    draft = await begun(desk)
+    await post(desk, f"/drafts/{draft}/questions", ASKED)
+    keys = await desk.service.keys(draft)
+    for request in (await desk.requests(draft)).values():
+        rare = request.data.resource == "household-register"  # type: ignore[attr-defined]
+        await desk.service.hear(provided(request, keys, **({"child_name": "示例\U0002ebf0"} if rare else {})))
+    check = await page(desk, f"/drafts/{draft}/check")
+    assert "“\U0002ebf0”（U+2EBF0） 目前无法印在证照上" in check
+    assert "提交申请" in check
+    assert (await post(desk, f"/drafts/{draft}/submission")).status_code == 303
+
+
 async def test_what_is_wrong_stands_beside_its_field_and_the_rest_is_kept(desk: Desk) -> None:
     draft = await begun(desk)
     wrong = await post(desk, f"/drafts/{draft}/questions", ASKED | {"answer.contact_email": "x"})

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from tongban_schemas.events.applications import ApplicationSubmitted
 
 from .conftest import PERSONAL, Service, only
@@ -147,3 +148,22 @@ async def test_nobody_keeps_drafts_without_end(service: Service, citizen: UUID, 
         unknown = await client.post(PATH, json={"item": "0" * 31})
     assert [answer.status_code for answer in answers] == [201] * 50 + [409]
     assert unknown.status_code == 404
+
+
+async def test_what_the_certificate_cannot_print_is_told_before_and_operators_learn_of_it(
+    service: Service, citizen: UUID, application: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "tongban")
+    rare = application | {"answers": application["answers"] | {"project_name": "\U0002ebf0山村文物修缮"}}
+    draft = await begun(service, citizen, rare)
+    assert [one["field"] for one in draft["notices"]] == ["project_name"]
+    assert "U+2EBF0" in draft["notices"][0]["message_zh"]
+    assert draft["errors"] == []
+    async with service.client(citizen) as client:
+        changed = await client.put(f"{PATH}/{draft['draft']}", json=application, headers={"If-Match": "*"})
+        assert changed.json()["notices"] == []
+        await client.put(f"{PATH}/{draft['draft']}", json=rare, headers={"If-Match": "*"})
+        answers = [await client.post(f"{PATH}/{draft['draft']}/submission") for _ in range(2)]
+    assert {answer.status_code for answer in answers} == {202}
+    told = [vars(one) for one in caplog.records if getattr(one, "tongban_event", "") == "certificate.unprintable"]
+    assert [one["tongban_fields"] for one in told] == [{"case": draft["draft"], "characters": ["U+2EBF0"]}]

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from tongban_catalog.form import NOTHING, FieldError, Form
 from tongban_catalog.grounds import refusal_grounds, require_ground
-from tongban_catalog.printable import named, unprintable
+from tongban_catalog.printable import named
+from tongban_catalog.printed import unprintable_texts
 from tongban_runtime.auth import Caller
 from tongban_runtime.database import Tx
 from tongban_runtime.problems import Problem
@@ -121,12 +122,11 @@ def _said(desk: Desk, fields: JsonObject) -> tuple[JsonObject, dict[str, str]]:
 def _unprintable(form: Form, fields: JsonObject) -> list[FieldError]:
     """What a certificate could not print."""
     found = []
-    for name, value in fields.items():
-        if isinstance(value, str) and (strange := unprintable(value)):
-            label = form.label(name)
-            zh = f"“{label.zh}”中有证照无法印制的字符：{named(strange)}，请改写。"
-            en = f"“{label.en}” holds characters that no certificate can print: {named(strange)}. Write it differently."
-            found.append(FieldError(field=name, message_zh=zh, message_en=en))
+    for name, strange in unprintable_texts(fields).items():
+        label = form.label(name)
+        zh = f"“{label.zh}”中有证照无法印制的字符：{named(strange)}，请改写。"
+        en = f"“{label.en}” holds characters that no certificate can print: {named(strange)}. Write it differently."
+        found.append(FieldError(field=name, message_zh=zh, message_en=en))
     return found
 
 

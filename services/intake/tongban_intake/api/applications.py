@@ -10,14 +10,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from tongban_catalog.clock import china_day
 from tongban_catalog.item import Item, form_errors
-from tongban_runtime import telemetry
+from tongban_catalog.printed import code_points, unprintable_answers
+from tongban_runtime import logs, telemetry
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import ENGINE_ERRORS, Tx
 from tongban_runtime.problems import Problem
 from tongban_runtime.sealing import CaseKeys
 from tongban_schemas.envelope import Event
 from tongban_schemas.events.applications import ApplicationCorrected, ApplicationCorrectionNoticed
-from tongban_schemas.types import ItemRef
+from tongban_schemas.types import ItemRef, JsonObject
 from uuid_utils.compat import uuid7
 
 from tongban_intake.api.acting import Entered, described, enter_own, refuse_if_ended, stored, transact
@@ -106,6 +107,8 @@ async def apply(
     headers = {"Location": f"/v1/applications/{receipt.application}"}
     if receipt.repeated:
         headers["Idempotency-Replayed"] = "true"
+    else:
+        _tell_operators(receipt.application, item, body.answers)
     return stored(receipt.application, receipt.position, headers)
 
 
@@ -178,7 +181,10 @@ async def answer_correction(
             if before is not None:
                 return _repeated(case, before, sent, await intake.vault.open(tx, application))
             keys = await intake.vault.open(tx, application)
-            return await case.say(_correction(case, sent, keys, telemetry.format_traceparent(span)))
+            position = await case.say(_correction(case, sent, keys, telemetry.format_traceparent(span)))
+            if case.known is not None:
+                _tell_operators(application, case.known.item, sent.answers)
+            return position
 
         return await transact(intake, act)
 
@@ -318,6 +324,13 @@ async def _commit(intake: Intake, submission: Submission) -> Receipt:
             "no second application is made.",
             headers={"Retry-After": "1"},
         ) from error
+
+
+def _tell_operators(case: UUID, item: Item, answers: JsonObject) -> None:
+    """Which characters the case's certificate will need a font for, while there is time to install one; never a text."""
+    if points := code_points(unprintable_answers(item, answers)):
+        logs.warning("certificate.unprintable", case=str(case), characters=points)
+        telemetry.count("tongban.certificates.unprintable")
 
 
 def _unknown_item() -> Problem:

@@ -314,6 +314,7 @@ async def _check(intake: Intake, caller: Caller, page: ProofPage, problem: Probl
         running=await running_cases(intake, caller, draft.item),
         answers=answers,
         errors=errors,
+        notices=draft.notices,
         awaits=bool(awaited),
         missing=[one.name for one in page.told.proofs if one.required and one.upload_allowed],
         ready=not draft.errors,

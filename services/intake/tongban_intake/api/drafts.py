@@ -12,6 +12,7 @@ from tongban_catalog.clock import china_day
 from tongban_catalog.department import Department
 from tongban_catalog.form import FieldError
 from tongban_catalog.item import Item, form_errors
+from tongban_catalog.printed import printing_notices
 from tongban_runtime import facts, telemetry
 from tongban_runtime.auth import Caller, citizen
 from tongban_runtime.database import Pool, Tx
@@ -58,6 +59,11 @@ class Draft(BaseModel):
     made_at: datetime
     changed_at: datetime
     errors: list[dict[str, str]] = Field(description="What would keep it from being submitted now, by field.")
+    notices: list[dict[str, str]] = Field(
+        default=[],
+        description="What to know before submitting, by field: characters that the certificate cannot print yet. "
+        "They keep nobody from submitting.",
+    )
     origins: list[OriginShown] = Field(
         default=[],
         description="What the sign-in gave; where every answer comes from, once the person agreed to fetching.",
@@ -330,28 +336,33 @@ def _shown(
     seen: Picture | None = None,
     bodies: Mapping[str, Department] | None = None,
 ) -> Draft:
+    answers, errors = _standing(intake, body, item, seen)
     return Draft(
         draft=row.id,
         version=row.version,
         **body.model_dump(exclude={"signed_in"}),
         made_at=row.made_at,
         changed_at=row.changed_at,
-        errors=[dict(error) for error in _errors(intake, body, item, seen)],
+        errors=[dict(error) for error in errors],
+        notices=[dict(notice) for notice in printing_notices(item, answers)],
         origins=signed_in_first(item, body, [] if seen is None else origins(seen, bodies or {})),
     )
 
 
-def _errors(intake: Intake, body: KeptDraft, item: Item, seen: Picture | None) -> list[FieldError]:
+def _standing(intake: Intake, body: KeptDraft, item: Item, seen: Picture | None) -> tuple[JsonObject, list[FieldError]]:
+    """(the answers, the fetched ones among them, what would keep them from being submitted now)."""
     today = china_day(intake.clock.now())
-    answers = form_errors(item, body.answers, body.signed_in, today) if seen is None else seen.filled(today)[1]
-    errors = list(answers)
+    answers, found = (
+        (body.answers, form_errors(item, body.answers, body.signed_in, today)) if seen is None else seen.filled(today)
+    )
+    errors = list(found)
     if body.region is None:
         zh, en = "请填写 region（行政区划代码）。", "region is missing: add the code of the receiving place."
         errors.insert(0, FieldError(field="region", message_zh=zh, message_en=en))
     if not item.in_force(china_day(intake.clock.now())):
         zh, en = "本事项目前不受理新的申请。", "The item takes no new applications at present."
         errors.insert(0, FieldError(field="item", message_zh=zh, message_en=en))
-    return errors
+    return answers, errors
 
 
 def _other_item() -> Problem:
