@@ -23,6 +23,7 @@ from tongban_intake.api.page_route import PageRoute, no_such_page, page_citizen,
 from tongban_intake.correction_form import CorrectionForm, correction_form
 from tongban_intake.evidence.bringing import brought_for
 from tongban_intake.presentation import CHANNEL_NAMES, STEP_STATE_NAMES, FlowStep, Shown, Words
+from tongban_intake.vault.rules import EMAIL
 
 router = APIRouter(tags=["pages"], include_in_schema=False, route_class=PageRoute)
 
@@ -150,7 +151,10 @@ def _live(shown: Shown) -> dict[str, Any]:
         "sent": [
             (CHANNEL_NAMES.get(channel, Words(zh=channel, en=channel)), ended.sent)
             for channel, ended in shown.notifications.items()
+            if ended.sent
         ],
+        "unsent": [(ended.failed, ended.why) for ended in shown.notifications.values() if ended.failed],
+        "asks_email": any(EMAIL in one.fields for one in shown.corrections if one.open),
         "open_corrections": ",".join(str(one.request) for one in shown.corrections if one.open),
         "awaited": [one for one in shown.promised if one.state != "brought"],
         "appealable": _appealable(shown, refused, appealed),

@@ -4,6 +4,7 @@ from tongban_schemas.types import ActKind
 
 from tongban_intake.presentation.shown import FlowState, LimitShown, Words
 from tongban_intake.status import State
+from tongban_intake.status.model import Deliveries
 
 YES_NO: dict[bool, Words] = {True: Words(zh="是", en="yes"), False: Words(zh="否", en="no")}
 
@@ -95,12 +96,35 @@ ACT_NAMES: dict[ActKind, Words] = {
 
 CHANNEL_NAMES: dict[str, Words] = {"inbox": Words(zh="站内", en="in-site"), "email": Words(zh="邮件", en="by e-mail")}
 
+_FAILURE_WORDS: dict[str, Words] = {
+    "no_address": Words(zh="没有填写电子邮箱", en="no e-mail address was given"),
+    "address_unreadable": Words(zh="保存的电子邮箱无法读取", en="the e-mail address that is kept cannot be read"),
+    "address_unusable": Words(zh="填写的电子邮箱无法用来发信", en="no mail can be sent to the address that was given"),
+    "refused": Words(
+        zh="对方的邮件服务器拒收，邮箱可能写错、已停用或者已满",
+        en="its mail server refused it: the address may be mistyped, closed or full",
+    ),
+    "gave_up": Words(
+        zh="多次尝试后，邮件服务器一直没有收下", en="the mail server did not take it, though it was tried for long"
+    ),
+}
+"""Why a message failed for good, by the reason that notify gives."""
+_FAILED_OTHERWISE = Words(zh="邮件没有送到", en="it was not delivered")
+
 _UNITS = {
     "WD": ("个工作日", "working day"),
     "ND": ("日", "day"),
     "WH": ("个工作小时", "working hour"),
     "NH": ("小时", "hour"),
 }
+
+
+def failure_words(ended: Deliveries) -> list[Words]:
+    """Why messages of a channel failed, each reason once; a reason without words is said in general ones."""
+    if ended.failed == 0:
+        return []
+    found = (_FAILURE_WORDS.get(reason, _FAILED_OTHERWISE) for reason in ended.reasons)
+    return list({words.zh: words for words in found}.values()) or [_FAILED_OTHERWISE]
 
 
 def limit_shown(number: int, unit: str) -> LimitShown:

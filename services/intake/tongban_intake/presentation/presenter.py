@@ -18,7 +18,7 @@ from tongban_schemas.events.approvals import (
 
 from tongban_intake.presentation import shown
 from tongban_intake.presentation.clocks import Clocks
-from tongban_intake.presentation.names import ACT_NAMES, EVENT_NAMES, STATE_NAMES, limit_shown
+from tongban_intake.presentation.names import ACT_NAMES, EVENT_NAMES, STATE_NAMES, failure_words, limit_shown
 from tongban_intake.presentation.next_words import next_words
 from tongban_intake.presentation.proofs import proofs_shown
 from tongban_intake.presentation.shown import FlowStep, Shown, Words
@@ -86,7 +86,7 @@ class Presenter:
             certificate=self._certificate(status),
             acts=self._acts(status, item),
             notifications={
-                channel: shown.DeliveriesShown(sent=ended.sent, failed=ended.failed)
+                channel: shown.DeliveriesShown(sent=ended.sent, failed=ended.failed, why=failure_words(ended))
                 for channel, ended in status.notifications.items()
             },
             timeline=[self._happened(entry, item) for entry in status.timeline],

@@ -260,8 +260,11 @@ class ActShown(BaseModel):
 
 
 class DeliveriesShown(BaseModel):
+    """How many messages of a channel were handed over, how many failed for good, and why."""
+
     sent: int
     failed: int
+    why: list[Words] = []
 
 
 class Happened(BaseModel):

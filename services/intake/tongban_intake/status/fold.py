@@ -44,7 +44,7 @@ class _Folding:
         self._certificates: dict[str, Fact] = {}
         self._revocations: dict[str, Fact] = {}
         self._delivery_overdue: datetime | None = None
-        self._notified: dict[str, tuple[set[UUID], set[UUID]]] = {}
+        self._notified: dict[str, tuple[set[UUID], dict[UUID, str | None]]] = {}
         self._evidence: list[Fact] = []
         self._decisions = Decisions()
         for fact in ordered:
@@ -105,8 +105,11 @@ class _Folding:
             self._item = rank, item
 
     def _take_delivery(self, data: said.Sent | said.Failed) -> None:
-        ended = self._notified.setdefault(data.channel, (set(), set()))
-        ended[isinstance(data, said.Failed)].add(data.notification)
+        sent, failed = self._notified.setdefault(data.channel, (set(), {}))
+        if isinstance(data, said.Failed):
+            failed[data.notification] = data.reason
+        else:
+            sent.add(data.notification)
 
     def _take_revocation(self, number: str, fact: Fact) -> None:
         """An annulment weighs more than a replacement."""
@@ -132,7 +135,7 @@ class _Folding:
             corrections=corrections,
             certificate=certificate,
             notifications={
-                channel: model.Deliveries(len(sent), len(failed))
+                channel: model.Deliveries(len(sent), len(failed), tuple(sorted(set(filter(None, failed.values())))))
                 for channel, (sent, failed) in sorted(self._notified.items())
             },
             timeline=tuple([_entry(fact) for fact in self._ordered if type(fact.data) not in said.ACCESS]),

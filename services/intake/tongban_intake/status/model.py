@@ -205,10 +205,11 @@ class ProofStatus(Value, frozen=True):
 
 
 class Deliveries(Value, frozen=True):
-    """How many notifications of a channel ended in each way."""
+    """How many notifications of a channel ended in each way, and the ``reasons`` of those that failed, each once."""
 
     sent: int
     failed: int
+    reasons: tuple[str, ...] = ()
 
 
 class TimelineEntry(Value, frozen=True):
