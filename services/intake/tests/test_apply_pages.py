@@ -133,6 +133,33 @@ async def test_a_name_that_cannot_be_printed_yet_is_told_before_submitting_and_s
     assert (await post(desk, f"/drafts/{draft}/submission")).status_code == 303
 
 
+async def test_a_field_says_what_it_is_to_people_keyboards_and_browsers(desk: Desk) -> None:
+    draft = await begun(desk)
+    questions = await page(desk, f"/drafts/{draft}/questions")
+    email = _field(questions, "contact_email")
+    assert "（选填" in email
+    assert 'type="text"' in email
+    assert 'inputmode="email"' in email
+    assert 'autocomplete="email"' in email
+    assert " required" not in email
+    assert "不填写的，进展只在“我的申请”中告知" in email
+    assert 'aria-describedby="about-contact_email hint-contact_email"' in email
+    phone = _field(questions, "contact_phone")
+    assert "（选填" not in phone
+    assert 'type="tel"' in phone
+    assert 'inputmode="tel"' in phone
+    assert 'autocomplete="tel"' in phone
+    assert " required" in phone
+    assert 'aria-describedby="hint-contact_phone"' in phone
+
+
+def _field(page: str, name: str) -> str:
+    """The label, the hints and the input of one field."""
+    found = re.search(rf'<label for="field-{name}">.*?<input id="field-{name}"[^>]*>', page, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
 async def test_what_is_wrong_stands_beside_its_field_and_the_rest_is_kept(desk: Desk) -> None:
     draft = await begun(desk)
     wrong = await post(desk, f"/drafts/{draft}/questions", ASKED | {"answer.contact_email": "x"})

@@ -27,7 +27,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field. ``kind`` is how it is answered; ``asked`` is what keyboards and browsers are told, and the hint."""
+    """One field. ``kind`` is how it is answered; ``asked`` is what keyboards and browsers are told, and the hint.
+
+    ``about``: what the item says of the field beyond its label.
+    """
 
     name: str
     label: Text
@@ -36,6 +39,7 @@ class FormField:
     required: bool
     asked: Asked = _AS_IS
     choices: tuple[Choice, ...] = ()
+    about: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,23 @@ def _file(item: Item, name: str, label: Words, brought: bool) -> FileField:
 def form_field(item: Item, name: str, value: Any) -> FormField:
     """A field of the item's form with the answer that stands now, or None."""
     schema = item.form.fields[name]
-    label, required = item.form.label(name), name in item.form.required
+    label, required, about = item.form.label(name), name in item.form.required, _about(schema)
     if "enum" in schema:
         labels = schema.get("x-labels", {})
         choices = tuple(Choice(str(one), _text(labels.get(str(one)), str(one))) for one in schema["enum"])
-        return FormField(name, label, "choice", _shown(value), required, choices=choices)
+        return FormField(name, label, "choice", _shown(value), required, choices=choices, about=about)
     if schema.get("type") == "boolean":
         choices = tuple(Choice(one, text) for one, text in _YES_NO.items())
-        return FormField(name, label, "choice", _shown(value), required, choices=choices)
+        return FormField(name, label, "choice", _shown(value), required, choices=choices, about=about)
     kind: FieldKind = "long" if kind_of(schema) == "long-text" else "text"
-    return FormField(name, label, kind, _shown(value), required, asked(schema, item.form.fields))
+    return FormField(name, label, kind, _shown(value), required, asked(schema, item.form.fields), about=about)
+
+
+def _about(schema: JsonObject) -> Text | None:
+    if "description" not in schema:
+        return None
+    zh: str = schema["description"]
+    return Text(zh, schema.get("x-description-en", zh))
 
 
 def _text(words: Mapping[str, str] | None, otherwise: str) -> Text:
