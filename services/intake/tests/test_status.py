@@ -115,7 +115,7 @@ def body(kind: type[AnyBody], rng: random.Random) -> AnyBody:
         Revoked: Revoked(f"1.2.{rng.randrange(3)}", "housing", rng.choice(("annulled", "replaced")), other),
         DeliveryOverdue: DeliveryOverdue("housing", time),
         Sent: Sent(UUID(int=rng.randrange(5)), rng.choice(("inbox", "email"))),
-        Failed: Failed(UUID(int=rng.randrange(5)), "email"),
+        Failed: Failed(UUID(int=rng.randrange(5)), "email", rng.choice(("refused", "no_address"))),
         **evidence_bodies(rng),
     }
     return made[kind]
@@ -269,7 +269,7 @@ def test_the_position_counts_intake_alone() -> None:
 
 def test_notifications_are_counted_once_by_channel() -> None:
     sent = Sent(UUID(int=1), "inbox")
-    counted = case((sent, "/notify"), (sent, "/notify"), (Failed(UUID(int=2), "email"), "/notify"))
+    counted = case((sent, "/notify"), (sent, "/notify"), (Failed(UUID(int=2), "email", "refused"), "/notify"))
     assert (counted.notifications["inbox"].sent, counted.notifications["inbox"].failed) == (1, 0)
     assert (counted.notifications["email"].sent, counted.notifications["email"].failed) == (0, 1)
 

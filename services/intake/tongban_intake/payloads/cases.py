@@ -297,7 +297,7 @@ class Failed(Body, frozen=True, gc=False, tag="failed"):
 
     notification: UUID
     channel: str
-    reason: str | None = None
+    reason: str
 
 
 AnyCase = (

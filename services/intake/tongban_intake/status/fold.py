@@ -44,7 +44,7 @@ class _Folding:
         self._certificates: dict[str, Fact] = {}
         self._revocations: dict[str, Fact] = {}
         self._delivery_overdue: datetime | None = None
-        self._notified: dict[str, tuple[set[UUID], dict[UUID, str | None]]] = {}
+        self._notified: dict[str, tuple[set[UUID], dict[UUID, str]]] = {}
         self._evidence: list[Fact] = []
         self._decisions = Decisions()
         for fact in ordered:
@@ -135,7 +135,7 @@ class _Folding:
             corrections=corrections,
             certificate=certificate,
             notifications={
-                channel: model.Deliveries(len(sent), len(failed), tuple(sorted(set(filter(None, failed.values())))))
+                channel: model.Deliveries(len(sent), len(failed), tuple(sorted(set(failed.values()))))
                 for channel, (sent, failed) in sorted(self._notified.items())
             },
             timeline=tuple([_entry(fact) for fact in self._ordered if type(fact.data) not in said.ACCESS]),
