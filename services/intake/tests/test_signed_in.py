@@ -27,13 +27,13 @@ class Signed:
     """Somebody who is signed in, and what the sign-in service says of them."""
 
     def __init__(self, service: Service, sign_in: SignIn) -> None:
-        self.service, self.person, self.sign_in = service, uuid4(), sign_in
+        self.service, self.person, self.sign_in, self.name = service, uuid4(), sign_in, "示例参保人"
 
     def client(self, acts_for: str = CODE) -> httpx.AsyncClient:
         client = self.service.client(self.person)
         token = self.service.token(self.person, acts_for=acts_for)
         client.headers["Authorization"] = f"Bearer {token}"
-        self.sign_in.people[token] = {"sub": str(self.person), "name": "示例参保人", "id_number": NUMBER}
+        self.sign_in.people[token] = {"sub": str(self.person), "name": self.name, "id_number": NUMBER}
         return client
 
     async def post(self, path: str, body: Any = None, acts_for: str = CODE) -> httpx.Response:
@@ -105,6 +105,21 @@ async def test_pages_show_what_the_sign_in_says_with_its_source_and_do_not_ask_i
         assert NUMBER in check
         sent = await browser.post(f"/drafts/{draft}/submission", data={"version": "1"})
     assert sent.headers["location"] == f"/applications/{draft}", sent.text
+
+
+async def test_a_verified_name_that_cannot_be_printed_yet_is_told_and_operators_learn_of_it(
+    signed: Signed, catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "tongban")
+    signed.name = "示例\U0002ebf0"
+    made = await signed.post("/v1/drafts", asked(catalog.item("pension-transfer")))
+    draft = made.json()["draft"]
+    assert [one["field"] for one in made.json()["notices"]] == ["person_name"]
+    assert made.json()["errors"] == []
+    sent = await signed.post(f"/v1/drafts/{draft}/submission")
+    assert sent.status_code == 202, sent.text
+    told = [vars(one) for one in caplog.records if getattr(one, "tongban_event", "") == "certificate.unprintable"]
+    assert [one["tongban_fields"] for one in told] == [{"case": draft, "characters": ["U+2EBF0"]}]
 
 
 @pytest.mark.parametrize(
