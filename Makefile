@@ -13,7 +13,7 @@ STAMP := .venv/.complete
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m tongban_local.cli
 
-.PHONY: help setup demo up down status reset test lint chaos fuzz canary lives pades bench lock images test-containers
+.PHONY: help setup demo up down status reset test lint chaos outages fuzz canary lives pades bench lock images test-containers
 
 help: ## 显示本帮助 Show this help
 	@echo "通办 Tongban    make <命令 command>"
@@ -58,6 +58,9 @@ lint: $(STAMP) ## 检查 Style, types and layers
 chaos: setup ## 故障演练 Cases at load while everything is killed; nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 	@TONGBAN_SABOTAGES=all $(BIN)/python -m pytest -q tests/test_chaos.py -k sabotage
+
+outages: setup ## 停摆演练 Kafka away for ten minutes, PostgreSQL for two, a clock an hour off: nothing refused, nothing lost
+	@$(BIN)/python -m tests.chaos.outages
 
 fuzz: setup ## 异常记录 Twenty thousand foreign records between honest ones, against every consumer and the view
 	@TONGBAN_FUZZ=20000 $(BIN)/python -m pytest -q tests/contracts/test_fuzz.py

@@ -42,7 +42,7 @@ def _say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - a command line talks to its user
 
 
-def _one_officer_settles(item: Item) -> bool:
+def one_officer_settles(item: Item) -> bool:
     """Whether its example case ends when each open task is decided once: nobody has to receive it, agree, be asked or wait."""
     steps = applicable_steps(item, item.form.example())
     alone = all(step.quorum == 1 and step.quota is None and not step.opinions for step in steps)
@@ -54,7 +54,7 @@ async def campaign(stack: Stack, scale: Scale, seed: int) -> Report:
     system = System(stack, f"c{secrets.token_hex(3)}", SERVICES)
     await system.start()
     try:
-        items = [item for item in load_catalog().items.values() if _one_officer_settles(item)]
+        items = [item for item in load_catalog().items.values() if one_officer_settles(item)]
         return await run(system, items, scale, seed, _say)
     finally:
         await system.stop()

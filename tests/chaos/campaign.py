@@ -90,8 +90,18 @@ class Report:
         return "\n".join(lines)
 
 
-async def run(system: System, items: Sequence[Item], scale: Scale, seed: int, say: Say) -> Report:
-    """Runs a campaign on a started system. The system is left running."""
+async def run(
+    system: System,
+    items: Sequence[Item],
+    scale: Scale,
+    seed: int,
+    say: Say,
+    outages: Callable[[Submitted], Coroutine[Any, Any, None]] | None = None,
+) -> Report:
+    """Runs a campaign on a started system. The system is left running.
+
+    outages: what else happens to the system while people submit.
+    """
     began, seconds = time.monotonic(), scale.seconds * 0.8
     rng = random.Random(seed)  # noqa: S311 - a seed makes the campaign repeatable
     catalog, submitted, done = load_catalog(), Submitted(), list[Fault]()
@@ -106,6 +116,7 @@ async def run(system: System, items: Sequence[Item], scale: Scale, seed: int, sa
             enrolment.enrol(system, enrolled, families, scale.enrolments, seconds, submitted),
             registers.correct(scale.corrections, seconds, seed),
             carry_out(system.stack, plan(seed, system.names, scale.doses, scale.seconds), done),
+            *([outages(submitted)] if outages else []),
         )
         say(f"{len(submitted.cases)} submitted, {len(done)} faults; waiting for rest")
         await _wait_for_rest(system, submitted, scale.rest, say)
