@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from tongban_runtime import failures, operations
 from tongban_runtime.auth import AUDIENCE, Authenticator
+from tongban_runtime.limits import Limiter
 from tongban_runtime.parking import Parked, park
 from tongban_runtime.records import Record
 
@@ -32,6 +33,7 @@ async def client(runtime_pool: Any) -> Any:
     failures.install(app)
     app.include_router(operations.router)
     app.state.authenticator = Authenticator(_ISSUER, KeySet([OKPKey.import_key(_KEY.as_dict(private=False))]))
+    app.state.limiter = Limiter()
     app.state.runtime = SimpleNamespace(pool=runtime_pool, processor=Desk().processor(runtime_pool, ""))
     claims = {
         "iss": _ISSUER,

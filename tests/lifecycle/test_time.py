@@ -146,7 +146,7 @@ async def test_a_renewal_undecided_at_expiry_is_granted(life: World) -> None:
 
 async def test_a_certificate_that_is_not_delivered_in_ten_days_is_overdue(life: World) -> None:
     one = item(107, [step("LAND", "land")], delivery=limit(10))
-    undrawable = one.form.example() | {"company_name": "\ue000"}
+    undrawable = one.form.example() | {"company_name": "\U0002ebf0"}
     case = await _case(life, one, undrawable)
     await life.act(case, "LAND", "grant", _officer(life))
     await life.move("2026-03-18")
