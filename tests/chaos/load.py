@@ -10,7 +10,9 @@ from uuid import UUID
 import httpx
 from tongban_catalog.item import Item, split_personal
 from tongban_local import programs
+from tongban_local.issuer import person_of
 from tongban_local.people import example
+from tongban_local.tokens import TokenRequest
 
 from tests.chaos.system import System
 
@@ -56,11 +58,17 @@ async def apply(
 
 
 def _answers(item: Item, rng: random.Random) -> dict[str, Any]:
-    """The item's example, with every yes/no branch drawn anew."""
-    answers = item.form.example()
+    """The item's example, with every yes/no branch drawn anew, and what the sign-in knows as it knows it."""
+    answers = item.form.example() | _signed_in(item)
     if len(item.steps) == 1:
         return answers
     return {name: rng.random() < 0.5 if isinstance(value, bool) else value for name, value in answers.items()}
+
+
+def _signed_in(item: Item) -> dict[str, Any]:
+    person, claims = person_of(str(_APPLICANT)), TokenRequest(role="citizen", sub=_APPLICANT)
+    known = {"name": person.name, "id_number": person.id_number, "organisation_code": claims.acts_for}
+    return {answer: known[fact] for answer, fact in item.from_sign_in.items()}
 
 
 async def _file(
