@@ -31,7 +31,7 @@ _FORMATS = {
 _BINDING = frozenset({"type", "enum", "const"})
 """Rules that steps and conditions build on: a value that breaks them cannot be worked with, wherever it comes from."""
 _UNKNOWN_TOLD = 10
-"""How many unknown names are told one by one; the others are counted: comparing names is work that whoever sends them orders."""
+"""How many unknown names are told one by one; the others are counted: comparing each would let the sender order the work."""
 _LONGEST_NAME = 100
 _ORDER = ("required", "additionalProperties", "type", "enum", "const", "minLength")
 

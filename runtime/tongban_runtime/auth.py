@@ -145,7 +145,7 @@ def require_own_page(request: Request) -> None:
 
 
 def _names_own_host(request: Request) -> bool:
-    """Whether the page that sent a request is this host's; a browser that names none has not sent it from a page of ours."""
+    """Whether the page that sent a request is this host's; a browser that names none has not sent it from a page of this host."""
     page = request.headers.get("origin") or request.headers.get("referer", "")
     try:
         return bool(page) and urlsplit(page).netloc == request.headers.get("host")

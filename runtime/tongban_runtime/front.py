@@ -1,4 +1,4 @@
-"""What every answer of every service has in common, whoever makes it: a route, a mount, an error, a failure of ours.
+"""What every answer of every service has in common, whether a route, a mount, an error or a fault of the service makes it.
 
 It stands around the whole app, outside the part that answers failures, so that nothing is sent past it.
 """
@@ -72,7 +72,7 @@ class _Front:
 def refusal(scope: Scope) -> Problem | None:
     """Why an address cannot mean anything here; None if it can.
 
-    No host's name holds what an address cannot, and no text of ours holds NUL (PostgreSQL stores none).
+    No host's name holds what an address cannot, and no text that is kept holds NUL (PostgreSQL stores none).
     """
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(hosts) > 1 or not all(map(_is_host, hosts)):

@@ -54,7 +54,7 @@ def prefers_page(request: Request) -> bool:
 
 
 def language_of(request: Request) -> Language:
-    """The reader's language: the one of ours that the browser likes best, else Chinese."""
+    """The reader's language: the one of the two that the browser likes best, else Chinese."""
     liked: dict[Language, float] = {"zh": 0.0, "en": 0.0}
     for tag, weight in _weighed(request.headers.getlist("accept-language")):
         for language in liked:

@@ -1,6 +1,6 @@
 """Who stands aside (回避): officers who apply themselves, and those whose decision is reviewed.
 
-Civil Servants Law art. 76. Whoever examined an application does not preside over the hearing on it either (Administrative
+Civil Servants Law art. 76. An officer who examined an application does not preside over the hearing on it either (Administrative
 Licensing Law art. 48).
 """
 

@@ -1,7 +1,7 @@
 """Two deployments that serve what only one may, such as one department's steps: said by both, to their operators.
 
 What a deployment serves alone travels with its consumer group: each member puts it into the field that Kafka's consumer
-protocol keeps for a member's own data, and the broker gives it to whoever may describe the group. So no deployment needs another's
+protocol keeps for a member's own data, and the broker gives it to all who may describe the group. So no deployment needs another's
 address, and one that is gone is gone there too. Replicas share a group, and are no rivals.
 
 The names are opaque here: equal names of one kind are in conflict, and None stands for every name. A broker that lets nobody

@@ -1,4 +1,4 @@
-"""Sessions that their person has ended: the token is in date and signed, and admits nobody any more, whoever copied it.
+"""Sessions that their person has ended: the token is in date and signed, and admits nobody any more, copied or not.
 
 Where sign-in happens, the database says which have ended; every other service asks there. An answer is used for a few seconds.
 """

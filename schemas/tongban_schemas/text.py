@@ -21,7 +21,7 @@ TEXT_FAULT: Final = "text"
 """The type of pydantic's error for a text that is not taken."""
 FREE_TEXT: Final = "free text"
 FreeText = Annotated[str, FREE_TEXT]
-"""Text of a person inside an event. Whoever lets it in has read it with `read_text`; readers take it as it is."""
+"""Text of a person inside an event. The door that let it in has read it with `read_text`; readers take it as it is."""
 
 _PREPENDED: Final = frozenset(map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)))
 """Of category Cf and yet visible (Prepended_Concatenation_Mark of the Unicode Standard)."""

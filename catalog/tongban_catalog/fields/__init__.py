@@ -1,6 +1,6 @@
 """Typed fields: what a value of each kind is, how people write it, and how it is kept. Pure.
 
-One reading for pages, interfaces, registers and tables: whoever takes such a value asks `read` and keeps what it gives.
+One reading for pages, interfaces, registers and tables: code that takes such a value asks `read` and keeps what it gives.
 """
 
 from collections.abc import Callable

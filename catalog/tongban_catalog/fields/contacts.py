@@ -1,4 +1,4 @@
-"""Ways to reach a person: one rule for what a phone number and an e-mail address is, for whoever takes it and whoever sends."""
+"""Ways to reach a person: one rule for what a phone number and an e-mail address is, for forms and for the sender."""
 
 import re
 import unicodedata

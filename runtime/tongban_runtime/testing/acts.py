@@ -1,4 +1,4 @@
-"""Act keys for tests: derived from the department's name, so that whoever signs and whoever verifies agree without a folder."""
+"""Act keys for tests: derived from the department's name, so that signer and verifier agree without a folder."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Is this PDF a certificate of ours, and unchanged? Checked offline against the issuing bodies' CA, in a confined process."""
+"""Is this PDF a certificate issued here, and unchanged? Checked offline against the issuing bodies' CA, in a confined process."""
 
 import base64
 from typing import Final, Literal, cast

@@ -41,7 +41,7 @@ def holder_number(resource: Resource, number: str, today: date) -> str:
 
 
 def normal_text(field: ResourceField, text: str) -> str:
-    """Text of a field as it is kept: the same for whoever gives it. Raises `FaultError`."""
+    """Text of a field as it is kept: the same whatever its source. Raises `FaultError`."""
     if len(text) > MAX_TEXT:
         raise FaultError("too-long")
     if not text.strip():

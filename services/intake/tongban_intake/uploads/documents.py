@@ -87,7 +87,7 @@ def rewrite(content: bytes) -> tuple[int, bytes]:
 
 
 def bound(pages: Iterable[bytes]) -> tuple[int, bytes]:
-    """Documents of ours as one: how many pages there are, and the document."""
+    """Documents made here as one: how many pages there are, and the document."""
     with pikepdf.Pdf.new() as made:
         for page in pages:
             with pikepdf.open(io.BytesIO(page)) as document:
