@@ -25,6 +25,8 @@ from tongban_runtime.testing.clock import FakeClock
 
 from tests.wired import ISSUER, SERVICES, Wired, wired
 
+pytestmark = pytest.mark.alone
+
 _DEPARTMENT: Final = "natural-resources"
 _ROLES: Final = {
     "public": "citizen",

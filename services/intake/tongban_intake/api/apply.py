@@ -97,8 +97,9 @@ async def start(request: Request, caller: _Beginner, code: str) -> Response:
     async with request.form(max_files=0, max_fields=5) as form:
         agrees, english = form.get("consent") == "yes", form.get("language") == "en"
         another, once = form.get("another") == "yes", _once(form.get("once"))
-    sent_before = once is not None and await drafts.begun_by(intake, caller, once) is not None
-    if not (another or sent_before) and (earlier := await _begun_before(request, caller, item)):
+    earlier = [] if another else await _begun_before(request, caller, item)
+    # Asked after the drafts were read: one that the other click made meanwhile is this form's own.
+    if earlier and (once is None or await drafts.begun_by(intake, caller, once) is None):
         return await _start_page(intake, caller, item, earlier, 409)
     body = DraftRequest(item=item.code, region=item.region, language="en" if english else "zh")
     kept, is_new = await drafts.keep_draft(intake, caller, proofs.token_of(request), body, once)
