@@ -60,7 +60,7 @@ class Proof:
 
     ``values`` and ``sealed`` hold what the source gave last, corrections laid over it. ``because`` is the event after which
     an upload is allowed, ``uploaded_for`` why the file that stands was brought. ``fact`` is the event that a decision rests
-    on when it uses the proof. ``overdue``: whoever has to answer now is late.
+    on when it uses the proof. ``overdue``: the body that has to answer now is late.
     """
 
     material: str

@@ -185,7 +185,7 @@ async def look(tx: Tx, casework: Casework, caller: Caller, application: UUID, st
 async def enter(
     tx: Tx, casework: Casework, caller: Caller, application: UUID, step: str, purpose: Purpose = "decide"
 ) -> Desk:
-    """The locked task with its case. ``purpose``: of whoever is turned away, for the record.
+    """The locked task with its case. ``purpose``: of the officer who is turned away, for the record.
 
     Raises `Problem` 404, or 403 for who applied.
     """
